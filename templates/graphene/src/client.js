@@ -1,0 +1,63 @@
+import { createClient } from "graphql-ws";
+
+const PING_EVERY_MS = 20_000;
+const PONG_WITHIN_MS = 5_000;
+const LONGEST_RETRY_WAIT_MS = 10_000;
+const FORBIDDEN = 4403;
+
+/**
+ * The page's one GraphQL client: graphql-transport-ws on the page's own host, opened at once and
+ * kept open. It comes back after every loss except those a retry cannot mend: a refused log-in
+ * (close code 4403) and what graphql-ws itself holds to be fatal.
+ *
+ * @param {string} endpoint path of the GraphQL endpoint, for example "/graphql/"
+ * @param {import("./connection-state.js").ConnectionState} state is told of every change
+ */
+export function createSocketClient(endpoint, state) {
+  const client = createClient({
+    url: socketUrl(endpoint),
+    lazy: false,
+    keepAlive: PING_EVERY_MS,
+    retryAttempts: Infinity,
+    retryWait: waitBeforeRetry,
+    // A browser reports an unreachable server as an error event, which by default is not retried.
+    shouldRetry: (event) => event?.code !== FORBIDDEN,
+    onNonLazyError: (event) => state.end(whatToDo(event)),
+    on: {
+      connecting: () => state.connecting(),
+      connected: () => state.connected(),
+      closed: () => state.lost(),
+    },
+  });
+  terminateWhenSilent(client);
+  return client;
+}
+
+function socketUrl(endpoint) {
+  const url = new URL(endpoint, location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+/** Doubles from half a second; the random part keeps many pages from coming back at once. */
+function waitBeforeRetry(retries) {
+  const wait = Math.min(500 * 2 ** retries, LONGEST_RETRY_WAIT_MS);
+  return new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+}
+
+function whatToDo(event) {
+  if (event?.code === FORBIDDEN) return "access refused, log in again";
+  return `${event?.reason || event?.message || "closed"}, reload the page`;
+}
+
+/** A pulled network cable closes no socket: only the missing pong tells. */
+function terminateWhenSilent(client) {
+  let timer;
+  client.on("ping", (received) => {
+    if (!received) timer = setTimeout(() => client.terminate(), PONG_WITHIN_MS);
+  });
+  client.on("pong", (received) => {
+    if (received) clearTimeout(timer);
+  });
+  client.on("closed", () => clearTimeout(timer));
+}

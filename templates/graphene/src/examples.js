@@ -1,0 +1,66 @@
+const SUBSCRIPTION = `# Run it (Ctrl-Enter), then register a patient in the admin or in another window.
+# onNewPatient(category: "X") tells of one disease category only.
+subscription NewPatients {
+  onNewPatient {
+    message
+    patient {
+      id
+      name
+      category {
+        code
+        name
+      }
+    }
+  }
+}
+`;
+
+const QUERY = `query Patients {
+  patients(first: 20) {
+    edges {
+      node {
+        id
+        name
+        status
+        category {
+          code
+          name
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+`;
+
+const MUTATION = `mutation RegisterPatient {
+  createPatient(
+    input: {
+      name: "Ada Example"
+      category: "X"
+      birthDate: "1985-12-10"
+      sex: "female"
+      reason: "Shortness of breath"
+    }
+  ) {
+    patient {
+      id
+      name
+      category {
+        code
+        name
+      }
+    }
+    errors {
+      field
+      messages
+    }
+  }
+}
+`;
+
+/** GraphiQL's tabs on a first visit; the first one is open. */
+export const EXAMPLES = [{ query: SUBSCRIPTION }, { query: QUERY }, { query: MUTATION }];
