@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class LiveConfig(AppConfig):
+    """The subscription engine; it knows no patient."""
+
+    name = "live"

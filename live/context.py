@@ -1,0 +1,65 @@
+"""`info.context`: what a resolver knows of its connection, as an object and as a dict."""
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+
+class Context(MutableMapping[str, Any]):
+    """One operation's view of its connection.
+
+    Reads look at the operation first, then at the connection. What a resolver stores goes
+    to the connection: over a socket it lives as long as the socket, over HTTP as long as
+    the request.
+
+    Always there: `user`, `session`, `language` ("en", "fr"), and, with the library's names,
+    `channels_scope`, `channel_name`, `graphql_operation_id`, `graphql_operation_name`.
+    """
+
+    __slots__ = ("_connection", "_operation")
+
+    def __init__(self, connection: dict[str, Any], operation: dict[str, Any]) -> None:
+        object.__setattr__(self, "_connection", connection)
+        object.__setattr__(self, "_operation", operation)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._operation[key] if key in self._operation else self._connection[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._connection[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._connection[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connection.keys() | self._operation.keys())
+
+    def __len__(self) -> int:
+        return len(self._connection.keys() | self._operation.keys())
+
+    # Two contexts are the same only if they are one: as a mapping it would have no hash.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"The context has no {name!r}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self[name]
+        except KeyError:
+            raise AttributeError(f"The context has no {name!r}") from None
+
+    def __repr__(self) -> str:
+        # Names only: the values hold users, cookies and what resolvers stored.
+        return f"<Context {sorted(self)}>"

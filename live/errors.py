@@ -1,0 +1,106 @@
+"""Every error that a client can see, with its code; whatever else happens is masked.
+
+LiveError
+├── Unauthenticated   UNAUTHENTICATED   nobody is logged in
+├── Forbidden         FORBIDDEN         somebody is, but may not
+├── BadInput          BAD_INPUT         an argument that cannot be used
+└── NotFound          NOT_FOUND         there is no such thing, or it is not for this user
+"""
+
+import logging
+import uuid
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from graphql import GraphQLError, GraphQLFormattedError
+
+logger = logging.getLogger(__name__)
+
+INTERNAL = "INTERNAL"
+
+
+class LiveError(GraphQLError):
+    """An error whose text is written for the client."""
+
+    code = INTERNAL
+    default_message = "Something went wrong."
+
+    def __init__(self, message: str | None = None, **kwargs: Any) -> None:
+        extensions = {**kwargs.pop("extensions", {}), "code": self.code}
+        super().__init__(message or self.default_message, extensions=extensions, **kwargs)
+
+
+class Unauthenticated(LiveError):
+    """Nobody is logged in on this connection."""
+
+    code = "UNAUTHENTICATED"
+    default_message = "Log in first."
+
+
+class Forbidden(LiveError):
+    """The user lacks a permission."""
+
+    code = "FORBIDDEN"
+    default_message = "You do not have permission to do this."
+
+
+class BadInput(LiveError):
+    """An argument cannot be used; the message names it."""
+
+    code = "BAD_INPUT"
+    default_message = "The input cannot be used."
+
+
+class NotFound(LiveError):
+    """There is no such thing, or none that this user may see: the answer is the same."""
+
+    code = "NOT_FOUND"
+    default_message = "Not found."
+
+
+def format_error(error: Exception) -> GraphQLFormattedError:
+    """Return `error` as GraphQL's response format has it, with `extensions.code`.
+
+    An exception that was not raised for the client's eyes becomes INTERNAL with an id that
+    is also in the server's log. Neither holds the exception's text, which may quote a
+    patient; the log has its type and where it was raised.
+    """
+    located = error if isinstance(error, GraphQLError) else GraphQLError("", original_error=error)
+    cause = located.original_error
+    if isinstance(cause, LiveError):
+        return _located_like(located, str(cause.message), {**(cause.extensions or {})})
+    if isinstance(cause, PermissionDenied):
+        return _located_like(located, Forbidden.default_message, {"code": Forbidden.code})
+    if isinstance(cause, ObjectDoesNotExist):
+        return _located_like(located, NotFound.default_message, {"code": NotFound.code})
+    if cause is None or isinstance(cause, GraphQLError):
+        # graphql-core's own: a parse, validation or coercion error of the client's document.
+        return _located_like(located, located.message, {"code": BadInput.code})
+    return _mask(located, cause)
+
+
+def _located_like(
+    error: GraphQLError, message: str, extensions: dict[str, Any]
+) -> GraphQLFormattedError:
+    formatted = {**error.formatted, "message": message}
+    formatted["extensions"] = {**extensions, **(error.extensions or {})}
+    return formatted  # type: ignore[return-value]
+
+
+def _mask(error: GraphQLError, cause: BaseException) -> GraphQLFormattedError:
+    error_id = uuid.uuid4().hex
+    logger.error(
+        "Internal error %s: %s at %s", error_id, type(cause).__qualname__, _raised_at(cause)
+    )
+    return _located_like(error, "Internal error.", {"code": INTERNAL, "id": error_id})
+
+
+def _raised_at(cause: BaseException) -> str:
+    """Return the frames of the traceback, innermost last, without any value in them."""
+    frames = []
+    traceback = cause.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append(f"{code.co_filename}:{traceback.tb_lineno} {code.co_name}")
+        traceback = traceback.tb_next
+    return " < ".join(reversed(frames[-8:])) or "an unknown place"

@@ -1,0 +1,117 @@
+"""From a request's text to its result: one way for HTTP and for sockets."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import graphene
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    MiddlewareManager,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    get_operation_ast,
+    parse,
+    validate,
+)
+
+from live.conf import conf
+from live.context import Context
+from live.errors import BadInput
+from live.threads import in_worker_thread
+
+# Longer documents are rarely sent twice, and the cache must not hold megabytes of them.
+LONGEST_CACHED_DOCUMENT = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GraphQL request's parameters, as GraphQL over HTTP and both subprotocols name them."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_payload(cls, payload: Any) -> "Request":
+        """Read the JSON value `payload`; raise BadInput that names what has the wrong type."""
+        if not isinstance(payload, Mapping):
+            raise BadInput("The request must be an object with a query.")
+        query, name = payload.get("query"), payload.get("operationName")
+        variables = payload.get("variables")
+        if not isinstance(query, str) or not query.strip():
+            raise BadInput("The request's query must be a non-empty string.")
+        if name is not None and not isinstance(name, str):
+            raise BadInput("The request's operationName must be a string.")
+        if variables is not None and not isinstance(variables, dict):
+            raise BadInput("The request's variables must be an object.")
+        return cls(query, name or None, variables or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed document and what validation found in it."""
+
+    ast: DocumentNode | None
+    errors: tuple[GraphQLError, ...] = ()
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """Return the operation called `name`, or the only one; raise BadInput without it."""
+        found = get_operation_ast(self.ast, name) if self.ast else None
+        if found is None:
+            raise BadInput(
+                "The document has no such operation."
+                if name
+                else "The document has not exactly one operation: give operationName."
+            )
+        return found
+
+
+async def prepare(schema: graphene.Schema, query: str) -> Document:
+    """Parse and validate `query`, in a worker thread; what was seen before is remembered."""
+    if len(query) > LONGEST_CACHED_DOCUMENT:
+        return await in_worker_thread(_parse_and_validate)(schema.graphql_schema, query)
+    return await in_worker_thread(_remembered())(schema.graphql_schema, query)
+
+
+@functools.cache
+def _remembered() -> Any:
+    return functools.lru_cache(maxsize=conf.DOCUMENT_CACHE_SIZE)(_parse_and_validate)
+
+
+def _parse_and_validate(schema: GraphQLSchema, query: str) -> Document:
+    try:
+        ast = parse(query)
+    except GraphQLError as error:
+        return Document(None, (error,))
+    return Document(ast, tuple(validate(schema, ast)))
+
+
+async def run(
+    schema: graphene.Schema,
+    document: Document,
+    request: Request,
+    context: Context,
+    middleware: MiddlewareManager,
+) -> ExecutionResult:
+    """Execute a query or mutation; sync resolvers run in worker threads (see live.threads)."""
+    assert document.ast is not None, "a document with errors is not run"
+    result = execute(
+        schema.graphql_schema,
+        document.ast,
+        context_value=context,
+        variable_values=request.variables,
+        operation_name=request.operation_name,
+        middleware=middleware,
+    )
+    return result if isinstance(result, ExecutionResult) else await result
+
+
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    """Whether the operation opens a stream."""
+    return operation.operation == OperationType.SUBSCRIPTION

@@ -1,0 +1,107 @@
+"""Where sync code runs: a bounded pool of threads, never the event loop."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.db.models import Model
+from graphene.relay import GlobalID
+from graphene.types.resolver import dict_or_attr_resolver
+from graphql import GraphQLResolveInfo, MiddlewareManager, default_field_resolver
+
+from live.conf import conf
+
+
+@functools.cache
+def worker_pool() -> ThreadPoolExecutor:
+    """Return the process's pool, of `MAX_WORKER_THREADS` threads; made at the first call."""
+    return ThreadPoolExecutor(conf.MAX_WORKER_THREADS, thread_name_prefix="live-worker")
+
+
+def in_worker_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """Return an async function that runs `function` in the pool.
+
+    The ORM may be used there: stale database connections are closed before and after,
+    as Channels' `database_sync_to_async` does it.
+    """
+
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        call = database_sync_to_async(function, thread_sensitive=False, executor=worker_pool())
+        return await call(*args, **kwargs)
+
+    return run
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling `function` (a partial or callable object, perhaps) gives a coroutine."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    call = getattr(function, "__call__", None)  # noqa: B004  the method itself is wanted
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def from_memory(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a sync resolver that only reads what is in memory: it runs on the loop, for free.
+
+    It must not touch the ORM, a file or a lock.
+    """
+    resolver.reads_memory_only = True  # type: ignore[attr-defined]
+    return resolver
+
+
+def reads_memory_only(resolver: Any) -> bool:
+    """Whether `resolver` is marked by `from_memory`, or is Relay's, which encodes a key."""
+    function = resolver.func if isinstance(resolver, functools.partial) else resolver
+    return function is GlobalID.id_resolver or getattr(function, "reads_memory_only", False)
+
+
+def resolves_by_name(resolver: Any) -> bool:
+    """Whether `resolver` is graphene's or graphql-core's default, which reads an attribute."""
+    function = resolver.func if isinstance(resolver, functools.partial) else resolver
+    return function in (dict_or_attr_resolver, default_field_resolver)
+
+
+class WorkerThreads(MiddlewareManager):
+    """A middleware manager under which sync resolvers run in the pool.
+
+    Async resolvers stay on the loop. A plain attribute costs no thread: only an attribute
+    that may ask the database (a relation not loaded yet, a property or method of a model)
+    does. Takes the same middleware as graphql-core's manager, and wraps it around all this.
+    """
+
+    def get_field_resolver(self, field_resolver: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `field_resolver` as it is to be called from the event loop."""
+        cached = self._cached_resolvers.get(field_resolver)
+        if cached is None:
+            cached = off_the_loop(field_resolver)
+            for middleware in self._middleware_resolvers or ():
+                cached = functools.partial(middleware, cached)
+            self._cached_resolvers[field_resolver] = cached
+        return cached
+
+
+def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `resolver` with its sync work moved to the pool."""
+    if is_async(resolver) or reads_memory_only(resolver):
+        return resolver
+    in_thread = in_worker_thread(resolver)
+    if not resolves_by_name(resolver):
+        return in_thread
+    # graphene binds the attribute's name into its resolver; graphql-core's has the field's.
+    attribute = resolver.args[0] if isinstance(resolver, functools.partial) else None
+
+    def read(root: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
+        if isinstance(root, Model) and not is_loaded(root, attribute or info.field_name):
+            return in_thread(root, info, **args)
+        return resolver(root, info, **args)
+
+    return read
+
+
+def is_loaded(instance: Model, name: str) -> bool:
+    """Whether attribute `name` of a model's instance is at hand, without a query."""
+    return name in instance.__dict__ or name in instance._state.fields_cache

@@ -1,0 +1,158 @@
+"""Patients and the disease categories they are admitted under."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length, Trim
+from django.db.models.lookups import GreaterThan
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from patients.querysets import PatientQuerySet
+from patients.validators import validate_not_blank, validate_not_in_future
+
+
+class DiseaseCategory(models.Model):
+    """A chapter of ICD-10, or a hospital's own category; subscribers choose by its code."""
+
+    code = models.CharField(max_length=16, unique=True, help_text=_("ICD-10 chapter: I … XXII"))
+    name = models.CharField(max_length=200)
+    block_range = models.CharField(
+        max_length=16, blank=True, help_text=_("ICD-10 blocks it spans, such as A00-B99")
+    )
+
+    class Meta:
+        # A new installation's chapters are created in ICD-10's order, which their Roman
+        # numerals would not sort into.
+        ordering = ("id",)
+        verbose_name_plural = "disease categories"
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+class Patient(models.Model):
+    """A person admitted to the hospital."""
+
+    class Sex(models.TextChoices):
+        """FHIR R4's value set administrative-gender."""
+
+        MALE = "male", _("male")
+        FEMALE = "female", _("female")
+        OTHER = "other", _("other")
+        UNKNOWN = "unknown", _("unknown")
+
+    class Status(models.TextChoices):
+        """Whether the patient is in the hospital."""
+
+        ADMITTED = "admitted", _("admitted")
+        DISCHARGED = "discharged", _("discharged")
+
+    name = models.CharField(max_length=200, validators=[validate_not_blank])
+    birth_date = models.DateField(null=True, blank=True, validators=[validate_not_in_future])
+    sex = models.CharField(max_length=7, choices=Sex.choices, default=Sex.UNKNOWN)
+    category = models.ForeignKey(DiseaseCategory, models.PROTECT, related_name="patients")
+    reason = models.CharField(max_length=500, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ADMITTED)
+    admitted_at = models.DateTimeField(default=timezone.now)
+    discharged_at = models.DateTimeField(null=True, blank=True)
+    external_id = models.CharField(max_length=100, blank=True)
+    # A CHECK cannot know today's date, but it can compare two columns: with the day on
+    # which the row was written beside it, the database refuses a birth in the future.
+    recorded_on = models.DateField(auto_now=True)
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        # The id makes the order total: pages neither repeat nor skip a patient.
+        ordering = ("-admitted_at", "-id")
+        indexes = [
+            models.Index(fields=["-admitted_at", "-id"], name="patient_newest"),
+            models.Index(fields=["category", "-admitted_at", "-id"], name="patient_by_category"),
+            models.Index(fields=["status", "-admitted_at", "-id"], name="patient_by_status"),
+            models.Index(fields=["name"], name="patient_by_name"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=GreaterThan(Length(Trim("name")), 0),
+                name="patient_name_not_blank",
+                violation_error_message=_("The name is blank."),
+            ),
+            models.CheckConstraint(
+                condition=Q(birth_date__isnull=True) | Q(birth_date__lte=F("recorded_on")),
+                name="patient_birth_not_in_future",
+                violation_error_message=_("The date of birth is in the future."),
+            ),
+            models.CheckConstraint(
+                condition=Q(discharged_at__isnull=True) | Q(discharged_at__gte=F("admitted_at")),
+                name="patient_discharge_after_admission",
+                violation_error_message=_("The discharge is before the admission."),
+            ),
+            models.CheckConstraint(
+                condition=Q(status="admitted", discharged_at__isnull=True)
+                | Q(status="discharged", discharged_at__isnull=False),
+                name="patient_status_fits_discharge",
+                violation_error_message=_(
+                    "A discharged patient has a time of discharge, an admitted one has none."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(sex__in=["male", "female", "other", "unknown"]),
+                name="patient_sex_is_fhir",
+                violation_error_message=_("The sex is not a FHIR administrative gender."),
+            ),
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=~Q(external_id=""),
+                name="patient_external_id_unique",
+                violation_error_message=_("Another patient has this external id."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    # The field values (by attname) as last read or written; None before the first.
+    _loaded: dict[str, Any] | None = None
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> "Patient":
+        """Remember what was read, so that a save can tell what it changes."""
+        patient = super().from_db(db, field_names, values)
+        patient.remember()
+        return patient
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Reload, as Django's, and compare with what was reloaded from now on."""
+        super().refresh_from_db(*args, **kwargs)
+        self.remember()
+
+    def remember(self) -> None:
+        """Take the present field values as those that the database holds."""
+        names = {field.attname for field in self._meta.concrete_fields}
+        self._loaded = {name: self.__dict__[name] for name in names & self.__dict__.keys()}
+
+    def changed_fields(self) -> set[str]:
+        """Return the attnames that differ from what the database held; all of them for a new row.
+
+        `recorded_on` does not count: that a row was written is not a change to the patient.
+        """
+        names = {field.attname for field in self._meta.concrete_fields} - {"recorded_on"}
+        before = self._loaded
+        if before is None:
+            return names
+        # A deferred field that was never read cannot have been changed through this instance.
+        present = names & self.__dict__.keys()
+        return {n for n in present if n not in before or before[n] != self.__dict__[n]}
+
+    def was(self, name: str) -> Any:
+        """Return what field `name` (an attname) held in the database, None if that is unknown."""
+        return (self._loaded or {}).get(name)
+
+    def clean(self) -> None:
+        """Trim the name; raise ValidationError on a discharge before the admission."""
+        self.name = self.name.strip()
+        if self.discharged_at and self.admitted_at and self.discharged_at < self.admitted_at:
+            raise ValidationError({"discharged_at": _("The discharge is before the admission.")})

@@ -1,0 +1,123 @@
+"""The domain's part of Subscription."""
+
+import enum
+from typing import Any
+
+import graphene
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from live.auth import require_permission
+from live.subscription import Subscription
+from live.threads import from_memory
+from patients import selectors
+from patients.events import group_watched
+from patients.models import Patient
+from patients.schema.ids import patient_pk
+from patients.schema.types import PatientType
+
+
+class PatientChange(enum.Enum):
+    """What happened to a patient who was registered before."""
+
+    UPDATED = "updated"
+    DISCHARGED = "discharged"
+    DELETED = "deleted"
+
+
+PatientChangeEnum = graphene.Enum.from_enum(PatientChange, name="PatientChange")
+
+
+def _watch(info: graphene.ResolveInfo, id: str | None, category: str | None) -> list[str]:
+    """Return the groups to join; raise where the user may not, or an argument names nothing."""
+    user = info.context.user
+    require_permission(user, selectors.VIEW)
+    if category is not None:
+        selectors.category_visible(user=user, code=category)
+    pk = patient_pk(id) if id is not None else None
+    return [group_watched(pk=pk, category=category)]
+
+
+def _patient_in(payload: dict[str, Any]) -> Patient:
+    patient = payload["patient"]
+    patient.category = payload["category"]
+    return patient
+
+
+class OnNewPatient(Subscription):
+    """A patient was registered."""
+
+    message = graphene.String(required=True)
+    patient = graphene.Field(PatientType)
+
+    class Arguments:
+        category = graphene.String(description="A disease category's code; without it, all.")
+
+    @staticmethod
+    def subscribe(root: Any, info: graphene.ResolveInfo, category: str | None = None) -> list[str]:
+        return _watch(info, None, category)
+
+    @staticmethod
+    @from_memory
+    def publish(
+        payload: dict[str, Any], info: graphene.ResolveInfo, category: str | None = None
+    ) -> "OnNewPatient":
+        patient = _patient_in(payload)
+        with override(info.context.language):
+            message = _("New patient added: %(name)s") % {"name": patient.name}
+        return OnNewPatient(message=message, patient=patient)
+
+
+class OnPatientChanged(Subscription):
+    """A patient was updated, discharged or deleted."""
+
+    change = graphene.Field(PatientChangeEnum, required=True)
+    message = graphene.String(required=True)
+    patient = graphene.Field(PatientType, description="As it is now; before, if it was deleted.")
+
+    class Arguments:
+        id = graphene.ID(description="One patient; without it, all.")
+        category = graphene.String(
+            description="A disease category's code; a patient who leaves it is told once more."
+        )
+
+    @staticmethod
+    def subscribe(
+        root: Any,
+        info: graphene.ResolveInfo,
+        id: str | None = None,
+        category: str | None = None,
+    ) -> list[str]:
+        return _watch(info, id, category)
+
+    @staticmethod
+    @from_memory
+    def publish(
+        payload: dict[str, Any],
+        info: graphene.ResolveInfo,
+        id: str | None = None,
+        category: str | None = None,
+    ) -> "OnPatientChanged | None":
+        patient = _patient_in(payload)
+        # Who asked for one patient in one category is in the patient's group.
+        if category not in (None, patient.category.code, payload["formerCategory"]):
+            return None
+        change = PatientChange(payload["change"])
+        with override(info.context.language):
+            message = _message(change) % {"name": patient.name}
+        return OnPatientChanged(change=change, message=message, patient=patient)
+
+
+def _message(change: PatientChange) -> str:
+    return {
+        PatientChange.UPDATED: _("Patient updated: %(name)s"),
+        PatientChange.DISCHARGED: _("Patient discharged: %(name)s"),
+        PatientChange.DELETED: _("Patient deleted: %(name)s"),
+    }[change]
+
+
+class PatientSubscriptions(graphene.ObjectType):
+    """What can be watched of patients."""
+
+    on_new_patient = OnNewPatient.Field()
+    on_patient_changed = OnPatientChanged.Field()

@@ -1,0 +1,39 @@
+"""Reads: who may see what."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from live.auth import require_permission
+from live.errors import BadInput
+from patients.models import DiseaseCategory, Patient
+
+VIEW = "patients.view_patient"
+
+
+def patients_visible(*, user: Any) -> QuerySet[Patient]:
+    """Return the patients that `user` may see, each with its category at hand.
+
+    Raises Unauthenticated or Forbidden where the user may see none.
+    """
+    require_permission(user, VIEW)
+    return Patient.objects.select_related("category")
+
+
+def patient_visible(*, user: Any, pk: int) -> Patient | None:
+    """Return one patient that `user` may see, None where there is no such patient."""
+    return patients_visible(user=user).filter(pk=pk).first()
+
+
+def categories_visible(*, user: Any) -> QuerySet[DiseaseCategory]:
+    """Return the disease categories that `user` may choose from."""
+    require_permission(user, VIEW)
+    return DiseaseCategory.objects.all()
+
+
+def category_visible(*, user: Any, code: str) -> DiseaseCategory:
+    """Return the disease category `code`; raise BadInput where `user` may choose no such one."""
+    category = categories_visible(user=user).filter(code=code).first()
+    if category is None:
+        raise BadInput("There is no such disease category.")
+    return category

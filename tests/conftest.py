@@ -1,0 +1,66 @@
+"""What every test may use: staff with different rights, categories, and clean engine state."""
+
+import os
+import shutil
+
+import pytest
+
+# Before Django reads its settings: tests run as a demo does, never against its data.
+os.environ.setdefault("DEBUG", "on")
+for variable in ("DATABASE_URL", "REDIS_URL", "LIVE"):
+    os.environ.pop(variable, None)
+
+
+def require_program(name: str, package: str) -> str:
+    """Return the path of program `name`; skip the test without it, or fail where CI=true."""
+    path = shutil.which(name)
+    if path is None:
+        missing = f"{name} is missing: apt-get install {package}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_channel_layer(settings, tmp_path):
+    """Give each test a layer that no other process, such as a running demo, hears."""
+    layer = {**settings.CHANNEL_LAYERS["default"]}
+    layer["CONFIG"] = {**layer["CONFIG"], "namespace": str(tmp_path)}
+    settings.CHANNEL_LAYERS = {"default": layer}
+
+
+def make_user(username: str, *permissions: str, **fields):
+    """Return a new user with `permissions` ("view_patient") and the password `username`."""
+    from django.contrib.auth.models import Permission, User
+
+    user = User.objects.create_user(username, password=username, **fields)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
+@pytest.fixture
+def doctor(db):
+    """May do everything to patients."""
+    rights = [f"{verb}_patient" for verb in ("view", "add", "change", "delete")]
+    return make_user("doctor", *rights)
+
+
+@pytest.fixture
+def nurse(db):
+    """May view patients, not change them."""
+    return make_user("nurse", "view_patient")
+
+
+@pytest.fixture
+def visitor(db):
+    """Is logged in, and may do nothing."""
+    return make_user("visitor")
+
+
+@pytest.fixture
+def categories(db):
+    """ICD-10's chapters, by code."""
+    from patients.models import DiseaseCategory
+
+    return {category.code: category for category in DiseaseCategory.objects.all()}

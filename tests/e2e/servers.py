@@ -1,0 +1,137 @@
+"""Real servers for end-to-end tests, each on a free port with a database of its own."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+
+STAFF = """
+from django.contrib.auth.models import Permission, User
+User.objects.create_superuser("demo", password="demo")
+nurse = User.objects.create_user("nurse", password="nurse")
+nurse.user_permissions.add(Permission.objects.get(codename="view_patient"))
+User.objects.create_user("visitor", password="visitor")
+"""
+
+
+def free_port() -> int:
+    """Return a TCP port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+COMMANDS = {
+    "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "server.asgi:application"],
+    "uvicorn": [
+        *("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}"),
+        *("--ws", "websockets-sansio", "--lifespan", "off", "server.asgi:application"),
+    ],
+}
+
+
+@dataclass
+class Server:
+    """A Wardcast server process; `demo` is superuser, `nurse` may view, `visitor` nothing.
+
+    Args:
+        folder: where its database and log go.
+        kind: "daphne" or "uvicorn".
+        environment: more variables for it, such as REDIS_URL.
+    """
+
+    folder: Path
+    kind: str = "daphne"
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen | None = None
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """GraphQL's address over HTTP."""
+        return f"http://{self.host}/graphql/"
+
+    @property
+    def ws_url(self) -> str:
+        """GraphQL's address over WebSocket."""
+        return f"ws://{self.host}/graphql/"
+
+    @property
+    def log(self) -> str:
+        """What the server has printed so far."""
+        return (self.folder / "server.log").read_text()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment in which the server, and commands beside it, run."""
+        return {
+            **os.environ,
+            "DEBUG": "on",
+            "SECRET_KEY": self._secret_key,
+            "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
+            **self.environment,
+        }
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._secret_key = secrets.token_hex(32)
+
+    def prepare(self) -> "Server":
+        """Make the database and the staff."""
+        self.manage("migrate", "-v0")
+        self.shell(STAFF)
+        return self
+
+    def start(self) -> "Server":
+        """Start the process and return when it takes connections."""
+        arguments = [part.format(port=self.port) for part in COMMANDS[self.kind]]
+        with (self.folder / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments], cwd=ROOT, env=self.env, stdout=log, stderr=log
+            )
+        self._wait_until_it_listens()
+        return self
+
+    def _wait_until_it_listens(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"the server did not start:\n{self.log}")
+
+    def stop(self) -> None:
+        """Stop the process and wait for its end."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def manage(self, *arguments: str, check: bool = True, **kwargs) -> subprocess.CompletedProcess:
+        """Run a management command beside the server, in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            **{"cwd": ROOT, "env": self.env, "text": True, "capture_output": True, **kwargs},
+            check=check,
+        )
+
+    def shell(self, code: str) -> str:
+        """Run Python in a Django shell beside the server; return what it printed."""
+        return self.manage("shell", "-v0", "-c", code).stdout
