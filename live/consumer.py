@@ -54,6 +54,12 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         for subscription in ended:
             await subscription.unsubscribed_callback()
 
+    async def _on_gql_connection_init(self, payload: Any) -> None:
+        """Let a client ask for confirmations: the library has them for all sockets or none."""
+        if isinstance(payload, dict) and payload.get("confirmSubscriptions") is True:
+            self.confirm_subscriptions = True
+        await super()._on_gql_connection_init(payload)
+
     # ---- operations
 
     async def _on_gql_subscribe(self, op_id: Any, payload: Any) -> None:
