@@ -4,11 +4,12 @@ const PING_EVERY_MS = 20_000;
 const PONG_WITHIN_MS = 5_000;
 const LONGEST_RETRY_WAIT_MS = 10_000;
 const FORBIDDEN = 4403;
+const INIT_TIMEOUT = 4408;
+const SILENT = 4499;
 
 /**
  * The page's one GraphQL client: graphql-transport-ws on the page's own host, opened at once and
- * kept open. It comes back after every loss except those a retry cannot mend: a refused log-in
- * (close code 4403) and what graphql-ws itself holds to be fatal.
+ * kept open. It comes back after every loss that a retry may mend.
  *
  * @param {string} endpoint path of the GraphQL endpoint, for example "/graphql/"
  * @param {import("./connection-state.js").ConnectionState} state is told of every change
@@ -20,8 +21,7 @@ export function createSocketClient(endpoint, state) {
     keepAlive: PING_EVERY_MS,
     retryAttempts: Infinity,
     retryWait: waitBeforeRetry,
-    // A browser reports an unreachable server as an error event, which by default is not retried.
-    shouldRetry: (event) => event?.code !== FORBIDDEN,
+    shouldRetry: mayBeMended,
     onNonLazyError: (event) => state.end(whatToDo(event)),
     on: {
       connecting: () => state.connecting(),
@@ -43,6 +43,15 @@ function socketUrl(endpoint) {
 function waitBeforeRetry(retries) {
   const wait = Math.min(500 * 2 ** retries, LONGEST_RETRY_WAIT_MS);
   return new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+}
+
+/**
+ * Not when the server turned the client or its operation away (4400 to 4498): the client would send
+ * the same again, for ever. An error event has no code: that is how browsers report a server that
+ * cannot be reached.
+ */
+function mayBeMended({ code }) {
+  return !(code >= 4400 && code < SILENT) || code === INIT_TIMEOUT;
 }
 
 function whatToDo(event) {

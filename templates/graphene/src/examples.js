@@ -1,5 +1,6 @@
-const SUBSCRIPTION = `# Run it (Ctrl-Enter), then register a patient in the admin or in another window.
-# onNewPatient(category: "X") tells of one disease category only.
+const SUBSCRIPTION = `# Run this (Ctrl-Enter), then register a patient
+# in the admin or in another window.
+# onNewPatient(category: "X") is for one category.
 subscription NewPatients {
   onNewPatient {
     message

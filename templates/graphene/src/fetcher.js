@@ -1,4 +1,5 @@
-import { getOperationAST, parse } from "graphql";
+import { findOperation } from "./operation.js";
+import { Sink } from "./sink.js";
 
 /**
  * GraphiQL's fetcher over one socket client: each operation, introspection included, becomes an
@@ -11,17 +12,24 @@ import { getOperationAST, parse } from "graphql";
  */
 export function createSocketFetcher(client, state, events) {
   const senders = { mutation: sendMutation, subscription: sendSubscription };
-  return ({ query, variables, operationName }) => {
-    const payload = { query, variables, operationName: operationName ?? undefined };
-    const send = senders[operationKind(query, operationName)] ?? sendQuery;
-    return {
-      subscribe: (observer) => ({ unsubscribe: start(send, payload, observer) }),
-    };
-  };
 
-  function start(send, payload, observer) {
-    if (!state.isEnded) return send(payload, withReadableErrors(observer));
-    return refuse(observer, "Disconnected. Reload the page.");
+  return ({ query, variables, operationName }) => ({
+    subscribe(observer) {
+      const operation = findOperation(query, operationName);
+      const payload = { query, variables, operationName: operation.operationName };
+      const sink = new Sink(observer);
+      const stop = start(senders[operation.kind] ?? sendQuery, payload, sink);
+      return {
+        unsubscribe() {
+          sink.close();
+          stop();
+        },
+      };
+    },
+  });
+
+  function start(send, payload, sink) {
+    return state.isEnded ? refuse(sink, "Disconnected: reload the page.") : send(payload, sink);
   }
 
   function sendQuery(payload, sink) {
@@ -31,35 +39,36 @@ export function createSocketFetcher(client, state, events) {
   /** Sent once or not at all: after a lost connection the client would send it a second time. */
   function sendMutation(payload, sink) {
     if (!state.isConnected) return refuse(sink, "Not connected: the mutation was not sent.");
-    const stop = () => {
-      unlisten();
-      dispose();
-    };
-    const unlisten = client.on("closed", () => {
+    const stop = sendListening(payload, sink, "closed", () => {
       stop();
-      sink.error(
-        new Error("The connection was lost before the answer. Look whether the mutation ran."),
-      );
-    });
-    const dispose = client.subscribe(payload, {
-      ...sink,
-      complete: () => {
-        unlisten();
-        sink.complete();
-      },
+      sink.error([{ message: "Connection lost before the answer: look whether the mutation ran." }]);
     });
     return stop;
   }
 
   function sendSubscription(payload, sink) {
-    const unlisten = client.on("connected", () =>
+    const next = (result) => {
+      events.add(result);
+      sink.next(result);
+    };
+    const { error, complete } = sink;
+    return sendListening(payload, { next, error, complete }, "connected", () =>
       events.addNote("Connected again; events in between may be missing."),
     );
+  }
+
+  /** Send, and listen to an event of the client for as long as the operation runs. */
+  function sendListening(payload, sink, event, listener) {
+    const unlisten = client.on(event, listener);
     const dispose = client.subscribe(payload, {
-      ...sink,
-      next: (result) => {
-        events.add(result);
-        sink.next(result);
+      next: sink.next,
+      error: (failure) => {
+        unlisten();
+        sink.error(failure);
+      },
+      complete: () => {
+        unlisten();
+        sink.complete();
       },
     });
     return () => {
@@ -69,36 +78,8 @@ export function createSocketFetcher(client, state, events) {
   }
 }
 
-/** A document that does not parse has no kind: the server says what is wrong with it. */
-function operationKind(query, operationName) {
-  try {
-    return getOperationAST(parse(query), operationName)?.operation;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Later, because GraphiQL does not expect an error while it subscribes. */
+/** Later, because GraphiQL does not expect an answer while it subscribes. */
 function refuse(sink, message) {
-  queueMicrotask(() => sink.error(new Error(message)));
+  queueMicrotask(() => sink.error([{ message }]));
   return () => {};
-}
-
-/** An `error` message's errors are shown as a GraphQL response, a close event as a sentence. */
-function withReadableErrors(observer) {
-  return {
-    next: (result) => observer.next(result),
-    complete: () => observer.complete(),
-    error: (error) => {
-      if (!Array.isArray(error)) return observer.error(asError(error));
-      observer.next({ errors: error });
-      return observer.complete();
-    },
-  };
-}
-
-function asError(error) {
-  if (error instanceof Error) return error;
-  const { code, reason } = error ?? {};
-  return new Error(["The connection was closed", code, reason].filter(Boolean).join(" – "));
 }
