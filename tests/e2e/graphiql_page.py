@@ -80,7 +80,7 @@ class GraphiqlPage:
 
     def open_tab(self, name: str) -> None:
         """Change to the editor tab of this operation name; GraphiQL stops what was running."""
-        self.page.get_by_role("tab", name=name).click()
+        self.page.get_by_role("tab", name=name, exact=True).click()
 
     def set_query(self, text: str) -> None:
         """Paste over the open tab's operation: typed text would be indented and completed."""
@@ -97,14 +97,17 @@ class GraphiqlPage:
         """Run the open tab's operation."""
         self.page.get_by_role("button", name=re.compile("^Execute query")).click()
 
+    def subscribe(self) -> None:
+        """Run the open tab's subscription, and wait until the server has confirmed it."""
+        notes = self._events.locator("li.note")
+        before = notes.count()
+        self.run()
+        expect(notes).to_have_count(before + 1, timeout=TIMEOUT_MS)
+        expect(notes.first).to_contain_text("Subscribed.")
+
     def stop(self) -> None:
         """Stop the running subscription."""
         self.page.get_by_role("button", name=re.compile("^Stop query")).click()
-
-    def wait_until_subscribed(self) -> None:
-        """Wait until a subscription runs, which for GraphiQL is when it can be stopped."""
-        stop = self.page.get_by_role("button", name=re.compile("^Stop query"))
-        expect(stop).to_be_visible(timeout=TIMEOUT_MS)
 
     @property
     def response(self) -> str:

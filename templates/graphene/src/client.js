@@ -17,6 +17,8 @@ const SILENT = 4499;
 export function createSocketClient(endpoint, state) {
   const client = createClient({
     url: socketUrl(endpoint),
+    // The server then sends an empty result as soon as a subscription misses nothing any more.
+    connectionParams: { confirmSubscriptions: true },
     lazy: false,
     keepAlive: PING_EVERY_MS,
     retryAttempts: Infinity,

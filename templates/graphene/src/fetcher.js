@@ -39,27 +39,10 @@ export function createSocketFetcher(client, state, events) {
   /** Sent once or not at all: after a lost connection the client would send it a second time. */
   function sendMutation(payload, sink) {
     if (!state.isConnected) return refuse(sink, "Not connected: the mutation was not sent.");
-    const stop = sendListening(payload, sink, "closed", () => {
+    const unlisten = client.on("closed", () => {
       stop();
       sink.error([{ message: "Connection lost before the answer: look whether the mutation ran." }]);
     });
-    return stop;
-  }
-
-  function sendSubscription(payload, sink) {
-    const next = (result) => {
-      events.add(result);
-      sink.next(result);
-    };
-    const { error, complete } = sink;
-    return sendListening(payload, { next, error, complete }, "connected", () =>
-      events.addNote("Connected again; events in between may be missing."),
-    );
-  }
-
-  /** Send, and listen to an event of the client for as long as the operation runs. */
-  function sendListening(payload, sink, event, listener) {
-    const unlisten = client.on(event, listener);
     const dispose = client.subscribe(payload, {
       next: sink.next,
       error: (failure) => {
@@ -71,11 +54,33 @@ export function createSocketFetcher(client, state, events) {
         sink.complete();
       },
     });
-    return () => {
+    const stop = () => {
       unlisten();
       dispose();
     };
+    return stop;
   }
+
+  /** The client subscribes anew after a lost connection, and each time the server confirms it. */
+  function sendSubscription(payload, sink) {
+    let confirmed = false;
+    const next = (result) => {
+      if (isConfirmation(result)) {
+        events.addNote(confirmed ? "Subscribed again; events in between are missing." : "Subscribed.");
+        confirmed = true;
+        return;
+      }
+      // A refusal comes before any confirmation, and is no event.
+      if (confirmed || !result.errors) events.add(result);
+      sink.next(result);
+    };
+    return client.subscribe(payload, { next, error: sink.error, complete: sink.complete });
+  }
+}
+
+/** An empty result tells that the subscription runs; see `confirmSubscriptions` in client.js. */
+function isConfirmation({ data, errors }) {
+  return data === null && !errors;
 }
 
 /** Later, because GraphiQL does not expect an answer while it subscribes. */
