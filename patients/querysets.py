@@ -27,8 +27,12 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return created
 
     def bulk_update(self, objs: Iterable["Patient"], fields: Any, *args: Any, **kwargs: Any) -> int:
-        """Update many, as Django's."""
+        """Update many, as Django's; `recorded_on` with them, as a single save does."""
         objs = list(objs)
+        recorded_on = self._recorded_on()
+        for patient in objs:
+            recorded_on.pre_save(patient, add=False)
+        fields = {*fields, recorded_on.name}
         with transaction.atomic(using=self.db):
             # Django's bulk_update calls update(), which would announce each row again.
             silent = models.QuerySet(self.model, using=self._db)
@@ -37,7 +41,9 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return count
 
     def update(self, **values: Any) -> int:
-        """Update the rows selected, as Django's; each is announced as changed."""
+        """Update the rows selected, as Django's; each is announced if that changed it."""
+        # The check on birth dates compares with it, so an old one would refuse a new-born.
+        values.setdefault("recorded_on", self._recorded_on().pre_save(self.model(), add=False))
         with transaction.atomic(using=self.db):
             before = list(self.select_for_update(of=("self",)).order_by("id"))
             count = super().update(**values)
@@ -46,6 +52,9 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
+
+    def _recorded_on(self) -> models.Field:
+        return self.model._meta.get_field("recorded_on")
 
     def _reread(self, before: list["Patient"]) -> list["Patient"]:
         """Return the rows as they are now, each remembering what it was in `before`."""

@@ -1,0 +1,84 @@
+"""Writing imported patients to the database, batch by batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from patients.importers.chapters import DEFAULT_CHAPTER
+from patients.importers.synthea import Admission
+from patients.models import DiseaseCategory, Patient
+
+
+@dataclass
+class Tally:
+    """How many patients were written, and how many were already as in the export."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def add(self, other: "Tally") -> None:
+        self.created += other.created
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+
+
+class PatientStore:
+    """The patients in the database, found by external id.
+
+    Args:
+        categories: the disease categories by code; DEFAULT_CHAPTER has to be among them.
+        chapters: the category's code for each reason's code.
+    """
+
+    def __init__(
+        self, categories: Mapping[str, DiseaseCategory], chapters: Mapping[str, str]
+    ) -> None:
+        self._categories = categories
+        self._chapters = chapters
+
+    @transaction.atomic
+    def write(self, admissions: Sequence[Admission]) -> Tally:
+        """Create those that are new, update those that differ, announce both; all or nothing."""
+        present = self._present(admissions)
+        new: list[Patient] = []
+        changed: list[Patient] = []
+        for admission in admissions:
+            patient = present.get(admission.person.external_id)
+            if patient is None:
+                new.append(Patient(**self._values(admission)))
+                continue
+            for name, value in self._values(admission).items():
+                setattr(patient, name, value)
+            if patient.changed_fields():
+                changed.append(patient)
+        Patient.objects.bulk_create(new)
+        fields = {name for patient in changed for name in patient.changed_fields()}
+        Patient.objects.bulk_update(changed, fields)
+        return Tally(len(new), len(changed), len(admissions) - len(new) - len(changed))
+
+    def _present(self, admissions: Sequence[Admission]) -> dict[str, Patient]:
+        ids = [admission.person.external_id for admission in admissions]
+        # The index on external ids leaves the empty one out, so the question has to as well.
+        rows = Patient.objects.filter(external_id__in=ids).exclude(external_id="")
+        return {row.external_id: row for row in rows.select_for_update(of=("self",))}
+
+    def _values(self, admission: Admission) -> dict[str, Any]:
+        person, encounter = admission.person, admission.encounter
+        status = Patient.Status.DISCHARGED if encounter.stop else Patient.Status.ADMITTED
+        return {
+            "external_id": person.external_id,
+            "name": person.name,
+            "birth_date": person.birth_date,
+            "sex": person.sex,
+            "category": self._category(encounter.reason_code),
+            "reason": encounter.reason,
+            "status": status.value,
+            "admitted_at": encounter.start,
+            "discharged_at": encounter.stop,
+        }
+
+    def _category(self, reason_code: str) -> DiseaseCategory:
+        return self._categories[self._chapters.get(reason_code, DEFAULT_CHAPTER)]
