@@ -1,6 +1,8 @@
 import { findOperation } from "./operation.js";
 import { Sink } from "./sink.js";
 
+const AGAIN = "Subscribed again; events in between may be missing.";
+
 /**
  * GraphiQL's fetcher over one socket client: each operation, introspection included, becomes an
  * observable of its results. What a subscription delivers is also added to the event log.
@@ -66,7 +68,7 @@ export function createSocketFetcher(client, state, events) {
     let confirmed = false;
     const next = (result) => {
       if (isConfirmation(result)) {
-        events.addNote(confirmed ? "Subscribed again; events in between are missing." : "Subscribed.");
+        events.addNote(confirmed ? AGAIN : "Subscribed.");
         confirmed = true;
         return;
       }
