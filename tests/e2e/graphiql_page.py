@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, Request, WebSocket, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, WebSocket, expect
 
 GRAPHQL_PATH = "/graphql/"
 TIMEOUT_MS = 30_000
@@ -32,7 +32,7 @@ class GraphiqlPage:
         self.console_errors: list[str] = []
         page.on("request", self._record_request)
         page.on("websocket", self._record_socket)
-        page.on("console", lambda msg: msg.type == "error" and self.console_errors.append(msg.text))
+        page.on("console", self._record_console)
         page.on("pageerror", lambda error: self.console_errors.append(str(error)))
 
     def open(self) -> None:
@@ -158,6 +158,10 @@ class GraphiqlPage:
     @property
     def _events(self) -> Locator:
         return self.page.get_by_role("region", name=re.compile("^Events"))
+
+    def _record_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.console_errors.append(message.text)
 
     def _record_request(self, request: Request) -> None:
         self.requests.append((request.method, request.url))
