@@ -52,6 +52,8 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
+    sessions: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The cookies of those who have logged in, by user name."""
 
     @property
     def host(self) -> str:
