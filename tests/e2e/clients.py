@@ -121,19 +121,17 @@ class Subscription:
         self._client = client
         self.op_id = op_id
 
-    async def next(self, timeout: float = TIMEOUT) -> dict[str, Any]:
+    async def next(self) -> dict[str, Any]:
         """Return the next event's data; raise Refused, Closed, or TimeoutError."""
-        message = await self._client.receive(self.op_id, timeout)
+        message = await self._client.receive(self.op_id)
         if message["type"] == "complete":
             raise Closed(None)
         return data_of(message["payload"])
 
-    async def until(
-        self, is_last: Callable[[dict], bool], timeout: float = TIMEOUT
-    ) -> list[dict[str, Any]]:
+    async def until(self, is_last: Callable[[dict], bool]) -> list[dict[str, Any]]:
         """Return the events before the one that `is_last` is true of."""
         events = []
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(TIMEOUT):
             while not is_last(event := await self.next()):
                 events.append(event)
         return events
@@ -202,9 +200,9 @@ class Client(Browser):
     async def send(self, **message: Any) -> None:
         await self.ws.send_json(message)
 
-    async def receive(self, op_id: str | None, timeout: float = TIMEOUT) -> dict[str, Any]:
+    async def receive(self, op_id: str | None) -> dict[str, Any]:
         """Return the next message with this id (None: without one); raise Closed at the end."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(TIMEOUT):
             message = await self._queue(op_id).get()
         if message is self._end:
             self._queue(op_id).put_nowait(message)
