@@ -1,0 +1,73 @@
+"""The program: from the command line to an exit code."""
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import os
+import warnings
+from collections.abc import Awaitable, Callable, Sequence
+
+from example_client import commands
+from example_client.arguments import make_parser
+from example_client.errors import ClientError, ExitCode, OutputLost, Usage
+from example_client.output import Output, use_any_character
+from example_client.session import Client, Endpoint, connected
+from example_client.watch import Watch
+
+COMMANDS: dict[str, Callable[[Client, argparse.Namespace, Output], Awaitable[None]]] = {
+    "patients": commands.patients,
+    "create": commands.create,
+    "discharge": commands.discharge,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code; wrong usage exits from argparse."""
+    arguments = make_parser().parse_args(argv)
+    use_any_character(as_json=arguments.json)
+    output = Output(as_json=arguments.json)
+    try:
+        endpoint = Endpoint(arguments.url, arguments.user, password_of(arguments.user))
+        asyncio.run(run(endpoint, arguments, output))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except ClientError as error:
+        return report(error, output)
+    return ExitCode.OK
+
+
+async def run(endpoint: Endpoint, arguments: argparse.Namespace, output: Output) -> None:
+    """Run the command that the arguments name."""
+    if arguments.command == "watch":
+        await Watch(endpoint, arguments.category, output).run()
+    async with connected(endpoint) as client:
+        await COMMANDS[arguments.command](client, arguments, output)
+
+
+def report(error: ClientError, output: Output) -> int:
+    """Print an error and return its exit code."""
+    # A pipe whose reader is gone is an ordinary end: `watch | head -1`.
+    if not isinstance(error.__cause__, BrokenPipeError):
+        with contextlib.suppress(OutputLost):
+            output.error(error.lines)
+    return error.exit_code
+
+
+def password_of(user: str | None) -> str:
+    """Return the user's password, from the environment or a prompt; "" without a user.
+
+    Raises Usage where there is neither.
+    """
+    if user is None:
+        return ""
+    password = os.environ.get("WARDCAST_PASSWORD")
+    if password is not None:
+        return password
+    try:
+        with warnings.catch_warnings():
+            # getpass would read from stdin, and show what is typed.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(f"Password of {user}: ")
+    except (EOFError, getpass.GetPassWarning):
+        raise Usage("no terminal to ask for the password: set WARDCAST_PASSWORD") from None

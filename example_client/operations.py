@@ -1,0 +1,82 @@
+"""The GraphQL documents that the client sends."""
+
+from dataclasses import dataclass
+from typing import Any
+
+PATIENT = """
+fragment patient on Patient {
+  id name birthDate sex reason status admittedAt dischargedAt externalId
+  category { code name }
+}
+"""
+
+LOGIN = """
+mutation Login($username: String!, $password: String!) {
+  login(username: $username, password: $password) { ok }
+}
+"""
+
+PATIENTS = (
+    """
+query Patients($category: String, $status: PatientStatus, $search: String, $first: Int) {
+  patients(category: $category, status: $status, search: $search, first: $first) {
+    totalCount
+    edges { node { ...patient } }
+  }
+}
+"""
+    + PATIENT
+)
+
+CREATE = (
+    """
+mutation Create($input: CreatePatientMutationInput!) {
+  createPatient(input: $input) { patient { ...patient } errors { field messages } }
+}
+"""
+    + PATIENT
+)
+
+DISCHARGE = (
+    """
+mutation Discharge($input: DischargePatientMutationInput!) {
+  dischargePatient(input: $input) { patient { ...patient } errors { field messages } }
+}
+"""
+    + PATIENT
+)
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription to watch: its field, and the document that asks for it."""
+
+    field: str
+    document: str
+
+    def kind(self, notification: dict[str, Any]) -> str:
+        """Return what happened to the patient: NEW, UPDATED, DISCHARGED or DELETED."""
+        return str(notification.get("change") or "NEW")
+
+
+NEW_PATIENT = Subscription(
+    "onNewPatient",
+    """
+subscription NewPatient($category: String) {
+  onNewPatient(category: $category) { message patient { ...patient } }
+}
+"""
+    + PATIENT,
+)
+
+PATIENT_CHANGED = Subscription(
+    "onPatientChanged",
+    """
+subscription PatientChanged($category: String) {
+  onPatientChanged(category: $category) { change message patient { ...patient } }
+}
+"""
+    + PATIENT,
+)
+
+WATCHED = (NEW_PATIENT, PATIENT_CHANGED)
