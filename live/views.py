@@ -1,26 +1,26 @@
 """GraphQL over HTTP, and GraphiQL for a browser, at one address."""
 
-import json
 from typing import Any
 
 import graphene
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render, resolve_url
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import get_language
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, OperationType
 
+from live import http
+from live.conf import conf
 from live.context import Context
-from live.errors import BadInput, format_error
+from live.errors import BadInput, Forbidden
 from live.execution import Document, Request, prepare, run
 from live.threads import WorkerThreads
-
-JSON = "application/json"
 
 
 class CookieCsrfCheck(CsrfViewMiddleware):
@@ -30,56 +30,79 @@ class CookieCsrfCheck(CsrfViewMiddleware):
     `application/json`, no plain form can send one.
     """
 
-    def refuses(self, request: HttpRequest) -> HttpResponse | None:
-        """Return the refusal (403), None where the request may go on."""
+    def refuses(self, request: HttpRequest) -> bool:
+        """Whether the request may have been sent by a foreign page."""
         if settings.SESSION_COOKIE_NAME not in request.COOKIES:
-            return None
+            return False
         self.process_request(request)
-        return self.process_view(request, None, (), {})
+        return self.process_view(request, _no_view, (), {}) is not None
+
+
+def _no_view(request: HttpRequest) -> HttpResponse:
+    """Stand where Django's middleware wants what comes after it."""
+    return HttpResponse()
 
 
 @method_decorator(csrf_exempt, name="dispatch")  # CookieCsrfCheck does it, see above
 class GraphQLView(View):
     """Answers POST and GET with GraphQL, and a browser's GET with GraphiQL."""
 
+    http_method_names = ["get", "head", "options", "post"]
+
     schema: graphene.Schema | None = None
     graphiql_template = "graphene/graphiql.html"
     middleware = WorkerThreads()
 
+    # Django's is typed for sync views only.
+    async def dispatch(  # type: ignore[override]
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Answer, whatever happens, in the form that the client can read."""
+        view: Any = super().dispatch
+        try:
+            response = await view(request, *args, **kwargs)
+        except Exception as error:
+            media_type = http.negotiate(request.headers.get("Accept"), http.ANSWERS)
+            response = respond(http.refused([error], media_type or http.JSON))
+        patch_vary_headers(response, ["Accept"])
+        return response
+
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Run the query in the address; without one a browser gets GraphiQL."""
-        # Named, not merely accepted: a program's `*/*` is no wish for a page.
-        if "query" not in request.GET and "text/html" in request.headers.get("Accept", ""):
+        if wants_page(request):
             return await sync_to_async(self.graphiql)(request)
-        try:
-            return await self.answer(request, _request_in_address(request), only_query=True)
-        except BadInput as error:
-            return refusal(error)
+        media_type = acceptable(request)
+        parameters = http.read_address(request.GET.lists())
+        return respond(await self.answer(request, parameters, media_type))
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Run the operation in the JSON body."""
-        refused = CookieCsrfCheck(lambda _: HttpResponse()).refuses(request)
-        if refused:
-            return refused
-        try:
-            return await self.answer(request, _request_in_body(request))
-        except BadInput as error:
-            return refusal(error)
+        media_type = acceptable(request)
+        http.check_content_type(request.headers.get("Content-Type"))
+        if CookieCsrfCheck(_no_view).refuses(request):
+            raise Forbidden("Send the CSRF cookie's value in the header X-CSRFToken.")
+        parameters = http.read_body(body_of(request))
+        return respond(await self.answer(request, parameters, media_type))
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Refuse, with the methods that are allowed; called by Django."""
+        allowed = map(str.upper, self.http_method_names)
+        raise http.MethodNotAllowed("Use POST or GET.", allow=allowed)
 
     async def answer(
-        self, http_request: HttpRequest, request: Request, *, only_query: bool = False
-    ) -> HttpResponse:
-        """Run `request`; raise BadInput where it has no operation to run."""
+        self, http_request: HttpRequest, request: Request, media_type: str
+    ) -> http.Answer:
+        """Run `request`; raise BadInput where it has no operation that can be run here."""
         assert self.schema is not None, "as_view(schema=…) is missing"
         document = await prepare(self.schema, request.query)
         if document.errors:
-            return refusal(*document.errors)
+            return http.refused(document.errors, media_type)
         kind = document.operation(request.operation_name).operation
         if kind == OperationType.SUBSCRIPTION:
             raise BadInput("A subscription needs a WebSocket, at this same address.")
-        if only_query and kind != OperationType.QUERY:
-            return HttpResponseNotAllowed(["POST"])
-        return respond(await self.run(http_request, document, request))
+        if kind == OperationType.MUTATION and http_request.method != "POST":
+            raise http.MethodNotAllowed("A mutation needs POST.", allow=["POST"])
+        return http.executed(await self.run(http_request, document, request), media_type)
 
     async def run(
         self, http_request: HttpRequest, document: Document, request: Request
@@ -107,37 +130,39 @@ class GraphQLView(View):
             "assets_built": (settings.GRAPHIQL_DIST / "graphiql.js").exists(),
             "login_url": resolve_url(settings.LOGIN_URL),
             "logout_url": resolve_url("logout"),
-            "csp_nonce": "",
         }
         return render(request, self.graphiql_template, context)
 
 
-def _request_in_body(request: HttpRequest) -> Request:
-    if request.content_type != JSON:
-        raise BadInput(f"The body must be {JSON}.")
-    try:
-        return Request.from_payload(json.loads(request.body))
-    except ValueError:
-        raise BadInput("The body is not JSON.") from None
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a person looks for GraphiQL: no query, and HTML is what is liked best."""
+    offers = (*http.ANSWERS, http.HTML)
+    accept = request.headers.get("Accept")
+    return "query" not in request.GET and http.negotiate(accept, offers) == http.HTML
 
 
-def _request_in_address(request: HttpRequest) -> Request:
-    parameters: dict[str, Any] = request.GET.dict()
-    try:
-        parameters["variables"] = json.loads(parameters.get("variables") or "null")
-    except ValueError:
-        raise BadInput("The parameter variables is not JSON.") from None
-    return Request.from_payload(parameters)
+def acceptable(request: HttpRequest) -> str:
+    """Return the media type for the answer; raise NotAcceptable where there is none."""
+    media_type = http.negotiate(request.headers.get("Accept"), http.ANSWERS)
+    if media_type is None:
+        raise http.NotAcceptable()
+    return media_type
 
 
-def respond(result: ExecutionResult) -> HttpResponse:
-    """Return a response with what was executed, errors of fields included."""
-    body: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        body["errors"] = [format_error(error) for error in result.errors]
-    return JsonResponse(body)
+def body_of(request: HttpRequest) -> bytes:
+    """Return the body; raise ContentTooLarge beyond MAX_MESSAGE_BYTES."""
+    limit: int = conf.MAX_MESSAGE_BYTES
+    # Not `request.body`, which goes by Content-Length: a body sent in chunks has none.
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise http.ContentTooLarge(f"The body is larger than {limit} bytes.")
+    return body
 
 
-def refusal(*errors: Exception) -> HttpResponse:
-    """Return 400 with errors for which nothing was executed."""
-    return JsonResponse({"errors": [format_error(error) for error in errors]}, status=400)
+def respond(answer: http.Answer) -> HttpResponse:
+    """Return `answer` as a response that no cache keeps: it may hold patients' data."""
+    headers = {**answer.headers, "Cache-Control": "no-store"}
+    content_type = f"{answer.media_type}; charset=utf-8"
+    return JsonResponse(
+        answer.body, status=answer.status, headers=headers, content_type=content_type
+    )
