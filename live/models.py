@@ -1,0 +1,71 @@
+"""What the engine stores."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
+    """Tokens by what they still open."""
+
+    def valid(self, now: datetime | None = None) -> "AccessTokenQuerySet":
+        """Return the tokens that open something at `now`, by default the present.
+
+        That is: not revoked, not expired, and their user is active.
+        """
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
+        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+
+
+class AccessToken(models.Model):
+    """What lets a program without cookies act as a user; the secret itself is not kept."""
+
+    class State(models.TextChoices):
+        VALID = "valid", _("valid")
+        EXPIRED = "expired", _("expired")
+        REVOKED = "revoked", _("revoked")
+
+    LABEL_LENGTH = 100
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="access_tokens",
+        verbose_name=_("user"),
+    )
+    label = models.CharField(
+        _("label"), max_length=LABEL_LENGTH, blank=True, help_text=_("What uses the token.")
+    )
+    # The secret's SHA-256 in hexadecimal. Tokens are found by it, so its index compares.
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, help_text=_("Empty: never.")
+    )
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(
+        _("last used"), null=True, blank=True, help_text=_("To within an hour.")
+    )
+
+    objects = AccessTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        # Stands in logs and in Django's repr(): neither may hold the digest.
+        return f"access token {self.pk}"
+
+    @property
+    def state(self) -> "AccessToken.State":
+        """What the token by itself opens; an inactive user's opens nothing all the same."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return self.State.EXPIRED
+        return self.State.VALID
