@@ -3,7 +3,7 @@
 from typing import Any
 
 from patients.events import groups_of
-from patients.models import DiseaseCategory, Patient
+from patients.models import Patient
 from patients.schema.subscriptions import OnNewPatient, OnPatientChanged, PatientChange
 
 
@@ -42,7 +42,7 @@ def _payload(patient: Patient) -> dict[str, Any]:
 
 
 def _former_category(patient: Patient) -> str | None:
-    before = patient.was("category_id")
-    if before in (None, patient.category_id):
+    before = patient.before
+    if before is None or before.category_id == patient.category_id:
         return None
-    return DiseaseCategory.objects.values_list("code", flat=True).get(pk=before)
+    return before.category.code

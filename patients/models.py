@@ -1,15 +1,18 @@
 """Patients and the disease categories they are admitted under."""
 
+import copy
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Length, Trim
+from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from patients.functions import Strip
 from patients.querysets import PatientQuerySet
 from patients.validators import validate_not_blank, validate_not_in_future
 
@@ -76,7 +79,7 @@ class Patient(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=GreaterThan(Length(Trim("name")), 0),
+                condition=GreaterThan(Length(Strip("name")), 0),
                 name="patient_name_not_blank",
                 violation_error_message=_("The name is blank."),
             ),
@@ -114,45 +117,55 @@ class Patient(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    # The field values (by attname) as last read or written; None before the first.
-    _loaded: dict[str, Any] | None = None
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it, as Django's, and know what that changes: the row is locked and read first.
 
-    @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> "Patient":
-        """Remember what was read, so that a save can tell what it changes."""
-        patient = super().from_db(db, field_names, values)
-        patient.remember()
-        return patient
+        What this object was read with may be out of date by now, or was rolled back.
+        """
+        if kwargs.get("update_fields"):
+            # The checks rely on it, so it has to be that of this save.
+            kwargs["update_fields"] = {*kwargs["update_fields"], "recorded_on"}
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            if self.pk is not None:
+                rows = Patient._base_manager.using(using).select_for_update()
+                self.before = rows.filter(pk=self.pk).first()
+            super().save(*args, **kwargs)
+            self.before = None
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Reload, as Django's, and compare with what was reloaded from now on."""
-        super().refresh_from_db(*args, **kwargs)
-        self.remember()
-
-    def remember(self) -> None:
-        """Take the present field values as those that the database holds."""
-        names = {field.attname for field in self._meta.concrete_fields}
-        self._loaded = {name: self.__dict__[name] for name in names & self.__dict__.keys()}
+    # The row that the write going on replaces; None for a new one, and outside a write.
+    before: "Patient | None" = None
 
     def changed_fields(self) -> set[str]:
-        """Return the attnames that differ from what the database held; all of them for a new row.
+        """Return the attnames that differ from `before`; all of them for a new row.
 
         `recorded_on` does not count: that a row was written is not a change to the patient.
         """
-        names = {field.attname for field in self._meta.concrete_fields} - {"recorded_on"}
-        before = self._loaded
-        if before is None:
-            return names
-        # A deferred field that was never read cannot have been changed through this instance.
-        present = names & self.__dict__.keys()
-        return {n for n in present if n not in before or before[n] != self.__dict__[n]}
+        fields = [f for f in self._meta.concrete_fields if f.name != "recorded_on"]
+        if self.before is None:
+            return {field.attname for field in fields}
+        # A deferred field that was never read cannot have been changed through this object.
+        present = [field for field in fields if field.attname in self.__dict__]
+        return {f.attname for f in present if self._value(f) != self.before._value(f)}
 
-    def was(self, name: str) -> Any:
-        """Return what field `name` (an attname) held in the database, None if that is unknown."""
-        return (self._loaded or {}).get(name)
+    def as_written(self, names: Collection[str] | None) -> "Patient":
+        """Return the patient as it is after a save of the fields `names` (None is all) only."""
+        if names is None or self.before is None:
+            return self
+        patient = copy.copy(self)
+        for field in self._meta.concrete_fields:
+            if not {field.name, field.attname} & set(names):
+                setattr(patient, field.attname, getattr(self.before, field.attname))
+        return patient
+
+    def _value(self, field: models.Field) -> Any:
+        # A date may be assigned as a string, which a save takes too.
+        return field.to_python(getattr(self, field.attname))
 
     def clean(self) -> None:
         """Trim the name; raise ValidationError on a discharge before the admission."""
         self.name = self.name.strip()
+        # As a save would set it: with that of the last one, today's birth were in the future.
+        self.recorded_on = timezone.localdate()
         if self.discharged_at and self.admitted_at and self.discharged_at < self.admitted_at:
             raise ValidationError({"discharged_at": _("The discharge is before the admission.")})

@@ -1,6 +1,6 @@
 """Bulk writes that announce themselves: Django sends no signal for them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -13,20 +13,31 @@ if TYPE_CHECKING:
 class PatientQuerySet(models.QuerySet["Patient"]):
     """Patients; each row that a bulk method writes is announced like a single save."""
 
-    def bulk_create(self, objs: Iterable["Patient"], *args: Any, **kwargs: Any) -> list["Patient"]:
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[Any]:
         """Insert many, as Django's; conflict options are refused.
 
         Raises ValueError with `ignore_conflicts` or `update_conflicts`: which rows were
         written is unknown then, and a patient that nobody is told about is a patient lost.
         """
-        if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
+        if ignore_conflicts or update_conflicts:
             raise ValueError("bulk_create of patients takes no conflict options: see its docstring")
         with transaction.atomic(using=self.db):
-            created = super().bulk_create(objs, *args, **kwargs)
-            self._announce(created, created=True)
+            created = super().bulk_create(objs, batch_size)
+            for patient in created:
+                self._announce(patient, created=True)
         return created
 
-    def bulk_update(self, objs: Iterable["Patient"], fields: Any, *args: Any, **kwargs: Any) -> int:
+    def bulk_update(
+        self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
         """Update many, as Django's; `recorded_on` with them, as a single save does."""
         objs = list(objs)
         recorded_on = self._recorded_on()
@@ -34,10 +45,11 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             recorded_on.pre_save(patient, add=False)
         fields = {*fields, recorded_on.name}
         with transaction.atomic(using=self.db):
+            before = self._stored(patient.pk for patient in objs)
             # Django's bulk_update calls update(), which would announce each row again.
-            silent = models.QuerySet(self.model, using=self._db)
-            count = silent.bulk_update(objs, fields, *args, **kwargs)
-            self._announce(objs, created=False)
+            silent: models.QuerySet = models.QuerySet(self.model, using=self.db)
+            count = silent.bulk_update(objs, fields, batch_size)
+            self._announce_changed(objs, before, fields)
         return count
 
     def update(self, **values: Any) -> int:
@@ -45,33 +57,43 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         # The check on birth dates compares with it, so an old one would refuse a new-born.
         values.setdefault("recorded_on", self._recorded_on().pre_save(self.model(), add=False))
         with transaction.atomic(using=self.db):
-            before = list(self.select_for_update(of=("self",)).order_by("id"))
-            count = super().update(**values)
-            written = self._reread(before)
-            self._announce(written, created=False)
+            chosen = self.order_by().select_for_update(of=("self",)).values_list("pk", flat=True)
+            before = self._stored(chosen)
+            # Only those that are locked: one that has come to match since is not in `before`.
+            count = models.QuerySet.update(self.filter(pk__in=list(before)), **values)
+            self._announce_changed(self._stored(before).values(), before, None)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
 
-    def _recorded_on(self) -> models.Field:
+    def _recorded_on(self) -> Any:
         return self.model._meta.get_field("recorded_on")
 
-    def _reread(self, before: list["Patient"]) -> list["Patient"]:
-        """Return the rows as they are now, each remembering what it was in `before`."""
+    def _stored(self, pks: Iterable[int]) -> dict[int, Any]:
         rows = self.model._base_manager.using(self.db).select_related("category")
-        now = rows.in_bulk([patient.pk for patient in before])
-        for patient in before:
-            if patient.pk in now:
-                now[patient.pk]._loaded = patient._loaded
-        return list(now.values())
+        # in_bulk asks in as many parts as the database's limit on parameters needs.
+        return rows.select_for_update(of=("self",)).in_bulk(list(pks))
 
-    def _announce(self, patients: Iterable["Patient"], *, created: bool) -> None:
+    def _announce_changed(
+        self,
+        patients: Iterable["Patient"],
+        before: Mapping[int, "Patient"],
+        fields: Collection[str] | None,
+    ) -> None:
         for patient in patients:
-            post_save.send(
-                self.model,
-                instance=patient,
-                created=created,
-                raw=False,
-                using=self.db,
-                update_fields=None,
-            )
+            if patient.pk in before:  # else it was deleted meanwhile, and not written
+                patient.before = before[patient.pk]
+                self._announce(patient, created=False, fields=fields)
+                patient.before = None
+
+    def _announce(
+        self, patient: "Patient", *, created: bool, fields: Collection[str] | None = None
+    ) -> None:
+        post_save.send(
+            self.model,
+            instance=patient,
+            created=created,
+            raw=False,
+            using=self.db,
+            update_fields=fields,
+        )

@@ -45,25 +45,28 @@ class PatientStore:
         present = self._present(admissions)
         new: list[Patient] = []
         changed: list[Patient] = []
+        fields: set[str] = set()
         for admission in admissions:
+            values = self._values(admission)
             patient = present.get(admission.person.external_id)
             if patient is None:
-                new.append(Patient(**self._values(admission)))
-                continue
-            for name, value in self._values(admission).items():
-                setattr(patient, name, value)
-            if patient.changed_fields():
+                new.append(Patient(**values))
+            elif differing := _differing(patient, values):
+                fields |= differing.keys()
+                for name, value in differing.items():
+                    setattr(patient, name, value)
                 changed.append(patient)
         Patient.objects.bulk_create(new)
-        fields = {name for patient in changed for name in patient.changed_fields()}
-        Patient.objects.bulk_update(changed, fields)
+        if changed:
+            Patient.objects.bulk_update(changed, fields)
         return Tally(len(new), len(changed), len(admissions) - len(new) - len(changed))
 
     def _present(self, admissions: Sequence[Admission]) -> dict[str, Patient]:
         ids = [admission.person.external_id for admission in admissions]
         # The index on external ids leaves the empty one out, so the question has to as well.
         rows = Patient.objects.filter(external_id__in=ids).exclude(external_id="")
-        return {row.external_id: row for row in rows.select_for_update(of=("self",))}
+        rows = rows.select_related("category").select_for_update(of=("self",))
+        return {row.external_id: row for row in rows}
 
     def _values(self, admission: Admission) -> dict[str, Any]:
         person, encounter = admission.person, admission.encounter
@@ -82,3 +85,7 @@ class PatientStore:
 
     def _category(self, reason_code: str) -> DiseaseCategory:
         return self._categories[self._chapters.get(reason_code, DEFAULT_CHAPTER)]
+
+
+def _differing(patient: Patient, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if getattr(patient, name) != value}

@@ -1,0 +1,112 @@
+"""Django's admin for staff; made for a hundred thousand patients."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from patients import services
+from patients.models import DiseaseCategory, Patient
+
+# Nobody leafs through more pages than this makes, and it is counted in milliseconds.
+COUNT_LIMIT = 10_000
+
+
+class LimitedPaginator(Paginator):
+    """Pages of the first COUNT_LIMIT rows: counting any more takes longer, the more there are."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return rows.order_by()[:COUNT_LIMIT].count()
+
+
+@admin.register(DiseaseCategory)
+class DiseaseCategoryAdmin(admin.ModelAdmin):
+    """The categories that patients are admitted under."""
+
+    list_display = ("code", "name", "block_range")
+    search_fields = ("code", "name")
+
+
+@admin.register(Patient)
+class PatientAdmin(admin.ModelAdmin):
+    """Patients; every change made here is announced, as any other is."""
+
+    list_display = ("name", "category", "status", "admitted_at", "discharged_at", "external_id")
+    list_select_related = ("category",)
+    list_filter = ("status", "admitted_at", "sex", "category")
+    search_fields = ("name", "external_id", "reason")
+    search_help_text = gettext_lazy("Name, external id or reason")
+    # What costs a pass over all patients each time a list is shown is off: the second count,
+    # counts beside the filters, and a date hierarchy (the filter by admission uses an index).
+    paginator = LimitedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    fieldsets = (
+        (None, {"fields": ("name", "birth_date", "sex", "external_id")}),
+        (
+            gettext_lazy("Stay"),
+            {"fields": ("category", "reason", "status", "admitted_at", "discharged_at")},
+        ),
+        (gettext_lazy("Record"), {"fields": ("recorded_on",)}),
+    )
+    readonly_fields = ("recorded_on",)
+    actions = ("discharge",)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list, as Django's, and say so where it ends before the patients do."""
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context and context["cl"].result_count >= COUNT_LIMIT:
+            assert isinstance(response, TemplateResponse)
+            context["subtitle"] = _(
+                "The first %(count)d are listed: search or filter for the others."
+            ) % {"count": COUNT_LIMIT}
+        return response
+
+    @admin.action(description=gettext_lazy("Discharge selected patients"), permissions=["change"])
+    def discharge(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
+        """Discharge those who are in the hospital, now; say how many were not."""
+        discharged = skipped = refused = 0
+        # The keys first: a row that is discharged may leave the selection under the cursor.
+        for pk in list(queryset.values_list("pk", flat=True)):
+            try:
+                patient = services.patient_discharge(patient=Patient(pk=pk))
+            except ValidationError as error:
+                already = getattr(error, "code", None) == "discharged"
+                skipped, refused = skipped + already, refused + (not already)
+            else:
+                discharged += 1
+                self.log_change(request, patient, [{"changed": {"fields": ["status"]}}])
+        self._report(request, discharged, skipped, refused)
+
+    def _report(self, request: HttpRequest, discharged: int, skipped: int, refused: int) -> None:
+        if discharged:
+            text = ngettext(
+                "%d patient was discharged.", "%d patients were discharged.", discharged
+            )
+            self.message_user(request, text % discharged, messages.SUCCESS)
+        if skipped:
+            text = ngettext(
+                "%d was skipped: already discharged.",
+                "%d were skipped: already discharged.",
+                skipped,
+            )
+            self.message_user(request, text % skipped, messages.WARNING)
+        if refused:
+            text = ngettext(
+                "%d could not be discharged: admitted in the future, or the record has a fault.",
+                "%d could not be discharged: admitted in the future, or the record has a fault.",
+                refused,
+            )
+            self.message_user(request, text % refused, messages.ERROR)
