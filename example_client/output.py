@@ -132,4 +132,5 @@ def use_any_character(*, as_json: bool) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if as_json and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8")
+        # Only half a surrogate pair is no UTF-8; its escape is the one that JSON has.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -113,6 +113,7 @@ async def test_a_server_that_answers_no_ping_is_lost(connected, monkeypatch):
     async def freeze(server):
         server.ws._req.transport.pause_reading()
         await noticed.wait()
+        server.ws._req.transport.abort()
 
     async with connected(freeze) as client:
         with pytest.raises(ConnectionLost):

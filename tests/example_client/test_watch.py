@@ -29,8 +29,8 @@ class Watched:
         self.output = Output(as_json=False, stdout=self._stdout, stderr=self._stderr)
         self.error = None
 
-    async def run(self, url, category=None):
-        backoff = Backoff(0.01, 0.02)
+    async def run(self, url, category=None, backoff=None):
+        backoff = backoff or Backoff(0.01, 0.02)
         with pytest.raises(Exception) as error:  # noqa: PT011  returned, and looked at
             async with asyncio.timeout(10):
                 await Watch(Endpoint(url), category, self.output, backoff).run()
@@ -46,7 +46,7 @@ class Watched:
         return self._stderr.getvalue().splitlines()
 
 
-async def watched(serve, *scripts, category=None):
+async def watched(serve, *scripts, **kwargs):
     """Watch a server that plays one script a connection, given the subscriptions' ids."""
     remaining = list(scripts)
 
@@ -54,7 +54,7 @@ async def watched(serve, *scripts, category=None):
         await remaining.pop(0)(server, *await server.subscriptions())
 
     async with serve(script) as url:
-        return await Watched().run(url, category)
+        return await Watched().run(url, **kwargs)
 
 
 async def confirm(server, *ids):
@@ -154,6 +154,30 @@ async def test_a_lost_connection_is_said_and_made_again(serve):
     assert first.startswith("watching")
     assert second.startswith("connection lost (1012: restart), trying again in 0.0 s")
     assert third.startswith("connected again, watching all categories")
+
+
+class RecordingBackoff(Backoff):
+    """Counts the resets."""
+
+    resets = 0
+
+    def reset(self):
+        super().reset()
+        self.resets += 1
+
+
+@pytest.mark.parametrize(("longest", "resets"), [(0, 1), (60, 0)])
+async def test_only_a_connection_that_lasted_counts_as_success(serve, longest, resets):
+    async def lost(server, new, changed):
+        await confirm(server, new, changed)
+        await server.ws.close(code=1012)
+
+    async def again(server, new, changed):
+        await end(server, new)
+
+    backoff = RecordingBackoff(0.001, longest)
+    await watched(serve, lost, again, backoff=backoff)
+    assert backoff.resets == resets
 
 
 async def test_the_first_connection_is_not_tried_twice(unused_tcp_port):
