@@ -5,3 +5,8 @@ class LiveConfig(AppConfig):
     """The subscription engine; it knows no patient."""
 
     name = "live"
+
+    def ready(self) -> None:
+        from live import revocation
+
+        revocation.connect()

@@ -1,16 +1,25 @@
-"""Who is behind this connection, and what they may do."""
+"""Who is behind a connection, what they may do, and whether that is still so."""
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 import channels.auth
 from asgiref.sync import async_to_sync
-from django.contrib.auth import authenticate
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, authenticate, get_user, get_user_model
 from django.contrib.auth import login as django_login
 from django.contrib.auth import logout as django_logout
 from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
 
 from live.context import Context
-from live.errors import Forbidden, Unauthenticated
+from live.errors import BadInput, Forbidden, Unauthenticated
+from live.threads import in_worker_thread
+from live.tokens import bearer_secret, find_token, token_is_valid
+
+# Where a connection that came with a token keeps the token's id.
+TOKEN_ID = "access_token_id"  # noqa: S105  a key, no secret
 
 
 def require_login(user: Any) -> None:
@@ -24,6 +33,92 @@ def require_permission(user: Any, permission: str) -> None:
     require_login(user)
     if not user.has_perm(permission):
         raise Forbidden()
+
+
+def user_id(scope: dict[str, Any]) -> int | None:
+    """Return the primary key of the user behind a socket, None for nobody."""
+    user = scope.get("user")
+    return user.pk if user is not None and user.is_authenticated else None
+
+
+# ---- tokens
+
+
+def identify(secret: str) -> tuple[Any, int]:
+    """Return the user whose access token this is, and the token's id. Sync.
+
+    Raises Unauthenticated where there is no such token, or it has ended.
+    """
+    token = find_token(secret)
+    if token is None:
+        raise Unauthenticated("The access token is not valid.")
+    return token.user, token.pk
+
+
+async def take_bearer(scope: dict[str, Any], payload: dict[str, Any]) -> None:
+    """Identify a socket by the token in connection_init's payload, or in its handshake.
+
+    `{"authorization": "Bearer …"}`, the key in any case; raises BadInput or Unauthenticated
+    for a token that is none, so that a client never goes on as somebody else than it meant.
+    """
+    header = _authorization(payload.items()) or _authorization(_headers(scope))
+    if header is None:
+        return
+    secret = bearer_secret(header)
+    if secret is not None:
+        user, token_id = await in_worker_thread(identify)(secret)
+        scope.update({"user": user, TOKEN_ID: token_id})
+
+
+def _authorization(pairs: Iterable[tuple[Any, Any]]) -> str | None:
+    for name, value in pairs:
+        if str(name).lower() == "authorization":
+            if not isinstance(value, str):
+                raise BadInput("The authorization must be a string.")
+            return value
+    return None
+
+
+def _headers(scope: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
+
+
+# ---- still so
+
+
+def present_user(scope: dict[str, Any]) -> Any:
+    """Return the user behind a socket as the database has it now. Sync.
+
+    AnonymousUser where the session or token has ended, the password was changed, or the
+    user was deactivated. What the user may do is read along, so that asking for it later
+    needs no database.
+    """
+    user = _user_of_token(scope) if TOKEN_ID in scope else _user_of_session(scope)
+    if user is None or not user.is_active:
+        return AnonymousUser()
+    user.get_all_permissions()
+    return user
+
+
+def _user_of_token(scope: dict[str, Any]) -> Any:
+    if not token_is_valid(scope[TOKEN_ID]):
+        return None
+    return get_user_model().objects.filter(pk=user_id(scope)).first()
+
+
+def _user_of_session(scope: dict[str, Any]) -> Any:
+    session = scope.get("session")
+    if session is None or SESSION_KEY not in session:
+        # An application's own on_connect may have put a user there.
+        return get_user_model().objects.filter(pk=user_id(scope)).first()
+    request = HttpRequest()
+    # A new one: the socket's own remembers what it read when it connected.
+    engine = import_module(settings.SESSION_ENGINE)
+    request.session = engine.SessionStore(session.session_key)
+    return get_user(request)
+
+
+# ---- logging in and out
 
 
 def login(context: Context, *, username: str, password: str) -> bool:
@@ -49,4 +144,5 @@ def logout(context: Context) -> None:
         django_logout(context.request)
     else:
         async_to_sync(channels.auth.logout)(context.channels_scope)
+        context.channels_scope.pop(TOKEN_ID, None)
     context.user = AnonymousUser()

@@ -5,20 +5,59 @@ from typing import Any
 from django.conf import settings
 
 DEFAULTS: dict[str, Any] = {
+    # ---- running
     # Threads for sync resolvers. Each may hold a database connection, so this is also
     # the most connections a process takes; more than a few dozen only queue at the database.
     "MAX_WORKER_THREADS": 16,
+    # Documents whose parsed form is kept; clients of one application send the same few dozen.
+    "DOCUMENT_CACHE_SIZE": 512,
+    # ---- sockets
     # Seconds between pings. Proxies cut silent connections after 30 to 60.
     "SEND_PING_EVERY": 20,
     # Seconds a client has to send connection_init: enough for a phone on a slow line.
     "CONNECTION_INIT_WAIT_TIMEOUT": 10,
-    # Notifications a subscription may have waiting. The library drops the oldest beyond
-    # it, so a whole import's burst must fit.
+    # Seconds without a running operation after which a socket is closed: a tab that was
+    # forgotten costs memory, one that watches is not idle.
+    "IDLE_TIMEOUT": 3600,
+    # Frames that may wait for a client that does not read; at 1 KB each this bounds a
+    # socket's memory at 1 MB.
+    "OUTBOX_SIZE": 1024,
+    # Events that may wait for a `publish` that is slower than they come: an import's burst
+    # must fit, and they are shared by all who wait.
     "NOTIFICATION_QUEUE_LIMIT": 100_000,
+    # Seconds between two looks at whether sessions and tokens still stand, for changes that
+    # send no signal: an expiry, or SQL written by hand.
+    "RECHECK_EVERY": 1,
+    # ---- what a client may ask for
+    # Bytes of one message: the largest sensible document is a tenth of it.
+    "MAX_MESSAGE_BYTES": 262_144,
+    # Tokens of a document. GraphiQL's introspection has about 300.
+    "MAX_QUERY_TOKENS": 4000,
+    # Nesting of fields. GraphiQL's introspection has 15; patients' own schema needs 5.
+    "MAX_QUERY_DEPTH": 20,
+    # Fields, fragments spread: some ten times GraphiQL's introspection.
+    "MAX_QUERY_FIELDS": 1000,
+    # Aliases multiply the cost of one field: no page of a real client needs more.
+    "MAX_QUERY_ALIASES": 50,
     # Rows in one page of a list: more than any screen shows, less than what hurts.
     "MAX_PAGE_SIZE": 100,
-    # Documents whose parsed form is kept; clients of one application send the same few dozen.
-    "DOCUMENT_CACHE_SIZE": 512,
+    # Queries and mutations running on one socket: a page that loads asks for a dozen.
+    "MAX_OPERATIONS_PER_SOCKET": 50,
+    # Subscriptions of one socket, and of one user on all sockets of a process: a ward
+    # board has one for each category.
+    "MAX_SUBSCRIPTIONS_PER_SOCKET": 100,
+    "MAX_SUBSCRIPTIONS_PER_USER": 1000,
+    # Sockets of one user on a process: a ward's shared account has a few dozen screens.
+    "MAX_SOCKETS_PER_USER": 200,
+    # Messages of one socket: a second on average, and at once. A client that comes back
+    # subscribes to everything in one burst.
+    "MESSAGES_PER_SECOND": 50,
+    "MESSAGES_AT_ONCE": 500,
+    # Seconds for a query or mutation: whoever asked has given up by then.
+    "OPERATION_TIMEOUT": 30,
+    # Who may introspect the schema: "everyone", "staff" or "nobody"; None is everyone while
+    # DEBUG is on, staff otherwise.
+    "INTROSPECTION": None,
 }
 
 

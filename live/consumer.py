@@ -1,191 +1,329 @@
 """One client's socket: the only subclass of the library's consumer.
 
-Whatever is overridden here under a name that starts with an underscore is private to
-django-channels-graphql-ws 1.0.0rc7; each has its reason beside it, and
-tests/live/test_library.py fails when the library changes any of them.
+The library's public interface stays as its README has it: `schema`, `on_connect`,
+`on_operation`, `middleware`, `send_ping_every`, `connection_init_wait_timeout`,
+`strict_ordering`, `confirm_subscriptions`. What it does inside is replaced; every override
+of a private name of it is here, and tests/live/test_library.py fails when it changes one.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Coroutine
 from typing import Any
 
 import channels_graphql_ws
-import graphql
-from channels_graphql_ws.serializer import Serializer
-from graphql import ExecutionResult, GraphQLResolveInfo
+from channels.exceptions import StopConsumer
+from channels.layers import get_channel_layer
 
+from live import auth, metrics, protocol
 from live.conf import conf
-from live.context import Context
-from live.errors import BadInput, format_error
-from live.execution import Document, Request, is_subscription, prepare, run
+from live.errors import RateLimited, TooManyOperations, TooManySubscriptions, format_error
+from live.fanout import Hub
+from live.heartbeat import Heartbeat
 from live.language import language_of
+from live.limits import TokenBucket
+from live.operation import Operation
+from live.outbox import Outbox
+from live.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
 from live.threads import WorkerThreads, in_worker_thread
 
 logger = logging.getLogger(__name__)
 
-TRANSPORT_WS = "graphql-transport-ws"
+VERSION = "0.1.0"
+
+# What goes on after its socket is gone (a mutation, an `unsubscribed` hook); the loop
+# itself would hold it weakly only.
+_unfinished: set[asyncio.Task[None]] = set()
 
 
 class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     """A socket that serves `schema`, which a subclass sets."""
 
+    # The library's has `errors: null` beside it, which GraphQL's response format forbids.
+    subscription_confirmation_message = {"data": None}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.send_ping_every = conf.SEND_PING_EVERY
-        self.connection_init_wait_timeout = conf.CONNECTION_INIT_WAIT_TIMEOUT
+        self.send_ping_every = self.send_ping_every or conf.SEND_PING_EVERY
+        self.connection_init_wait_timeout = (
+            self.connection_init_wait_timeout or conf.CONNECTION_INIT_WAIT_TIMEOUT
+        )
         super().__init__(*args, **kwargs)
+        self.operations: dict[str, Operation] = {}
+        self.closed = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._rechecking: asyncio.Task[None] | None = None
+        self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
         # The library's manager would run sync resolvers on the event loop.
-        self._middleware = WorkerThreads(*(self.middleware or ()))
-        # The library holds its background tasks weakly, so that one may vanish half-way.
-        self._background_tasks = set()
+        self.middleware_manager = type(self)._manager()
+
+    @classmethod
+    def _manager(cls) -> WorkerThreads:
+        """Return the middleware of all sockets of this class: it caches wrapped resolvers."""
+        if "_shared_manager" not in cls.__dict__:
+            cls._shared_manager = WorkerThreads(*(cls.middleware or ()))
+        return cls._shared_manager
+
+    # ---- ASGI
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle the socket's events, one after the other.
+
+        Overridden because Channels gives each socket a channel of its own and two tasks
+        that wait on it; here the hub hears for all.
+        """
+        self.scope, self.base_send = scope, send
+        self.channel_layer = get_channel_layer()
+        self.channel_name = ""
+        try:
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
+        finally:
+            await self._end()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one event; overridden as Channels' enters a thread for each."""
+        handlers = {
+            "websocket.connect": self.websocket_connect,
+            "websocket.receive": self.websocket_receive,
+            "websocket.disconnect": self.websocket_disconnect,
+        }
+        await handlers[message["type"]](message)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """The socket is gone."""
+        await self.disconnect(message.get("code") or 1005)
+        raise StopConsumer()
 
     async def connect(self) -> None:
-        """Accept the socket with one of the two subprotocols, or refuse it."""
-        self.scope["language"] = language_of(self.scope["headers"])
-        if not {TRANSPORT_WS, "graphql-ws"} & set(self.scope["subprotocols"]):
-            await self.close(4406)
+        """Accept the socket with the newest subprotocol it offers, or refuse it."""
+        offered = [_text(name) for name in self.scope.get("subprotocols", ())]
+        chosen = next((name for name in protocol.SUBPROTOCOLS if name in offered), None)
+        if chosen is None:
+            await self.base_send({"type": "websocket.close", "code": 4406})
             return
-        await super().connect()
+        self._graphql_ws_subprotocol = chosen
+        self.protocol = protocol.Connection(chosen)
+        self.scope["language"] = language_of(self.scope["headers"])
+        self.outbox = Outbox(self.base_send, conf.OUTBOX_SIZE, self.too_slow, self._broken)
+        self.hub = Hub.current()
+        await self.accept(subprotocol=chosen)
+        self.heartbeat = Heartbeat(self)
+        self.hub.enter(self)
 
     async def disconnect(self, code: int) -> None:
-        """End the socket, and its subscriptions: the library forgets to call `unsubscribed`."""
-        ended = list(self._subscriptions.values())
-        await super().disconnect(code)
-        for subscription in ended:
-            await subscription.unsubscribed_callback()
+        """Say in the log how the socket ended."""
+        logger.debug("A socket closed with code %s", code)
 
-    async def _on_gql_connection_init(self, payload: Any) -> None:
-        """Let a client ask for confirmations: the library has them for all sockets or none."""
-        if isinstance(payload, dict) and payload.get("confirmSubscriptions") is True:
-            self.confirm_subscriptions = True
-        await super()._on_gql_connection_init(payload)
-
-    # ---- operations
-
-    async def _on_gql_subscribe(self, op_id: Any, payload: Any) -> None:
-        """Run an operation.
-
-        Overridden because the library's gives resolvers a context without the connection's
-        user, skips all middleware for an operation that calls itself IntrospectionQuery, and
-        caches parsed documents by the consumer, which keeps closed ones alive.
-        """
-        if op_id in self._subscriptions:
-            await self._refuse_duplicate(op_id)
+    async def _end(self) -> None:
+        """End everything that belongs to the socket, however it ended. Idempotent."""
+        self.closed = True
+        if not hasattr(self, "hub"):
             return
-        request = Request.from_payload(payload)
-        document = await prepare(self.schema, request.query)
-        if document.errors:
-            await self._send_gql_error(op_id, document.errors)
-        elif is_subscription(document.operation(request.operation_name)):
-            await self._subscribe(op_id, document, request)
-        else:
-            context = self._context(op_id, request)
-            result = await run(self.schema, document, request, context, self._middleware)
-            await self._send_result(op_id, result)
+        self.outbox.close()
+        for operation in list(self.operations.values()):
+            operation.stop()
+        if self._rechecking:
+            self._rechecking.cancel()
+        await self.hub.leave(self)
 
-    async def _refuse_duplicate(self, op_id: Any) -> None:
-        if self._graphql_ws_subprotocol == TRANSPORT_WS:
-            await self.close(4409)
-        else:
-            await self._send_gql_error(op_id, [BadInput("This id is already running.")])
+    # ---- what comes in
 
-    def _context(self, op_id: Any, request: Request) -> Context:
-        return Context(
-            self.scope,
-            {
-                "channels_scope": self.scope,
-                "channel_name": self.channel_name,
-                "graphql_operation_id": op_id,
-                "graphql_operation_name": request.operation_name,
-            },
-        )
-
-    async def _send_result(self, op_id: Any, result: ExecutionResult) -> None:
-        await self._send_gql_next(op_id, result.data, result.errors)
-        await self._send_gql_complete(op_id)
-
-    # ---- subscriptions
-
-    async def _subscribe(self, op_id: Any, document: Document, request: Request) -> None:
-        async def open_stream(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
-            return await self._open_stream(op_id, root, info, arguments)
-
-        stream = await self._on_gql_subscribe__create_subscription(
-            document.ast,
-            operation_name=request.operation_name,
-            variable_values=request.variables,
-            context_value=self._context(op_id, request),
-            subscribe_field_resolver=open_stream,
-            middleware=self._middleware,
-        )
-        if isinstance(stream, ExecutionResult):
-            await self._send_result(op_id, stream)
-            return
-        if self.confirm_subscriptions:
-            confirmation = self.subscription_confirmation_message
-            await self._send_gql_next(op_id, confirmation["data"], confirmation["errors"])
-        self._notifier_tasks[op_id] = asyncio.create_task(self._forward(op_id, stream))
-
-    async def _open_stream(
-        self, op_id: Any, root: Any, info: GraphQLResolveInfo, arguments: dict[str, Any]
-    ) -> AsyncIterator[Any]:
-        """Join the groups, then return the stream of payloads.
-
-        The library does both in one generator, which joins when it is first read: errors of
-        `subscribe` come late, and its confirmation is sent before anything is joined.
-        """
-        meta = graphql.get_named_type(info.return_type).graphene_type._meta
-        names = await meta.subscribe(root, info, **arguments) if meta.subscribe else None
-        groups = [meta.output._group_name(name) for name in (None, *(names or ()))]
-        queue: asyncio.Queue[bytes] = asyncio.Queue(conf.NOTIFICATION_QUEUE_LIMIT)
-
-        async def unsubscribed() -> None:
-            if meta.unsubscribed:
-                await meta.unsubscribed(None, info, **arguments)
-
-        self._subscriptions[op_id] = self._SubInf(
-            sid=op_id,
-            groups=groups,
-            enqueue_notification=queue.put_nowait,
-            unsubscribed_callback=unsubscribed,
-        )
-        await self._join(op_id, groups)
-        return self._payloads(queue)
-
-    async def _join(self, op_id: Any, groups: Iterable[str]) -> None:
-        for group in groups:
-            self._sids_by_group.setdefault(group, []).append(op_id)
-            await self._channel_layer.group_add(group, self.channel_name)
-
-    async def _payloads(self, queue: "asyncio.Queue[bytes]") -> AsyncIterator[Any]:
-        while True:
-            yield await in_worker_thread(Serializer.deserialize)(await queue.get())
-
-    async def _forward(self, op_id: Any, stream: AsyncIterator[ExecutionResult]) -> None:
-        async for notification in stream:
-            # `publish` returned None: there is nothing to tell this client.
-            if notification.data or notification.errors:
-                await self._send_gql_next(op_id, notification.data, notification.errors)
-
-    # ---- errors
-
-    # The library sends, and logs, the text of any exception; it may quote a patient.
-    _format_error: Callable[[Exception], Any] = staticmethod(format_error)
-
-    async def _send_gql_next(
-        self, op_id: Any, data: dict[str, Any] | None, errors: Iterable[Exception] | None
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
-        """Send a result; overridden since the library's logs every error with its text."""
-        payload: dict[str, Any] = {"data": data}
-        if errors:
-            payload["errors"] = [self._format_error(error) for error in errors]
-        kind = "next" if self._graphql_ws_subprotocol == TRANSPORT_WS else "data"
-        await self.send_json({"type": kind, "id": op_id, "payload": payload})
+        """Handle one frame; nothing in it can raise out of here."""
+        if self.closed:
+            return
+        self.heartbeat.heard()
+        try:
+            await self._receive(text_data)
+        except Exception as error:
+            logger.error("A socket failed: %s", type(error).__name__)
+            self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"))
 
-    async def _send_gql_error(self, op_id: Any, errors: Iterable[Exception]) -> None:
-        """Refuse an operation; overridden since the library's logs every error with its text."""
-        formatted = [self._format_error(error) for error in errors]
-        payload: Any = formatted
-        if self._graphql_ws_subprotocol != TRANSPORT_WS:
-            payload = {"errors": formatted}
-        await self.send_json({"type": "error", "id": op_id, "payload": payload})
+    async def _receive(self, text: str | None) -> None:
+        if text is not None and len(text.encode(errors="replace")) > conf.MAX_MESSAGE_BYTES:
+            metrics.limits.labels(limit="message_bytes").inc()
+            self.close_with(Close(CloseCode.MESSAGE_TOO_BIG, "Message is too big"))
+            return
+        if not self._messages.take():
+            metrics.limits.labels(limit="messages_per_second").inc()
+            self.close_with(Close(CloseCode.TOO_MANY_REQUESTS, "Too many messages"))
+            return
+        match self.protocol.receive(text):
+            case Close() as close:
+                self.close_with(close)
+            case Reply(message):
+                self.send_message(message)
+            case Initialise(payload):
+                await self._run(self._initialise(payload))
+            case Start(id, payload):
+                await self._start(id, payload)
+            case Stop(id, reply):
+                self._stop(id, reply)
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work beside the socket, or before its next message where order is strict."""
+        task = self.spawn(work)
+        if self.strict_ordering:
+            await task
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Start work that goes on to its end, also without the socket."""
+        task = asyncio.get_running_loop().create_task(work)
+        for holder in (self._tasks, _unfinished):
+            holder.add(task)
+            task.add_done_callback(holder.discard)
+        return task
+
+    async def _initialise(self, payload: dict[str, Any]) -> None:
+        try:
+            await self._admit(payload)
+        except Exception as error:
+            logger.info("A connection was refused: %s", type(error).__name__)
+            message, close = self.protocol.reject()
+            if message is not None:
+                self.send_message(message)
+            self.close_with(close)
+            return
+        acknowledgement = {"server": "Wardcast", "version": VERSION, "ping": self.send_ping_every}
+        self.send_message(self.protocol.acknowledge(acknowledgement))
+        self.heartbeat.initialised()
+
+    async def _admit(self, payload: dict[str, Any]) -> None:
+        await auth.take_bearer(self.scope, payload)
+        await self.on_connect(payload)
+        self._check_sockets()
+        if payload.get("confirmSubscriptions") is True:
+            self.confirm_subscriptions = True
+
+    async def _start(self, id: str, payload: dict[str, Any]) -> None:
+        operation = self.operations[id] = Operation(self, id)
+        if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET:
+            operation.fail([TooManyOperations(limit="operations_per_socket")])
+            return
+        await self._run(operation.run(payload))
+
+    def _stop(self, id: str, reply: dict[str, Any] | None) -> None:
+        operation = self.operations.get(id)
+        if operation:
+            operation.stop()
+        if reply:
+            self.send_message(reply)
+
+    def operation_ended(self, operation: Operation) -> None:
+        """Free the operation's id."""
+        self.heartbeat.active()
+        self.operations.pop(operation.id, None)
+        self.protocol.finish(operation.id)
+
+    # ---- limits
+
+    def _same_user(self) -> list["LiveConsumer"]:
+        """Return this process's sockets of the same user; of nobody, only this one."""
+        mine = auth.user_id(self.scope)
+        if mine is None:
+            return [self]
+        return [s for s in self.hub.sockets if auth.user_id(s.scope) == mine]  # type: ignore[attr-defined]
+
+    def _check_sockets(self) -> None:
+        if len(self._same_user()) > conf.MAX_SOCKETS_PER_USER:
+            raise RateLimited(limit="sockets_per_user")
+
+    def check_subscriptions(self) -> None:
+        """Raise TooManySubscriptions where the socket or its user can have no more."""
+        if self.watching() >= conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
+            raise TooManySubscriptions(limit="subscriptions_per_socket")
+        total = sum(socket.watching() for socket in self._same_user())
+        if total >= conf.MAX_SUBSCRIPTIONS_PER_USER:
+            raise TooManySubscriptions(limit="subscriptions_per_user")
+
+    def watching(self) -> int:
+        """Return how many subscriptions the socket has."""
+        return sum(operation.member is not None for operation in self.operations.values())
+
+    # ---- what goes out
+
+    def send_message(self, message: dict[str, Any]) -> None:
+        """Send a protocol message; must not wait."""
+        self.outbox.put(protocol.encode(message))
+
+    def close_with(self, close: Close) -> None:
+        """Close the socket, after what was sent before."""
+        if not self.closed:
+            self.closed = True
+            metrics.closes.labels(code=int(close.code)).inc()
+            logger.info("Closing a socket with %d: %s", close.code, close.reason)
+            self.spawn(self._close(close))
+
+    async def _close(self, close: Close) -> None:
+        # A client that does not read would hold up what is before the close: no waiting
+        # for it beyond a moment.
+        try:
+            async with asyncio.timeout(1):
+                await self.outbox.flushed()
+        except TimeoutError:
+            pass
+        self.outbox.close()
+        for operation in list(self.operations.values()):
+            operation.stop()
+        try:
+            await self.close(code=int(close.code), reason=close.reason)
+        except Exception as error:
+            logger.debug("The socket was gone before its close: %s", type(error).__name__)
+
+    def _broken(self) -> None:
+        self.closed = True
+
+    def too_slow(self) -> None:
+        """Close the socket because its client does not keep up."""
+        self.close_with(Close(CloseCode.TOO_SLOW, "The client does not keep up"))
+
+    # ---- what the hub tells
+
+    def events_lost(self) -> None:
+        """Close the socket if it watches: what was sent meanwhile is not known."""
+        if self.watching():
+            self.close_with(Close(CloseCode.EVENTS_LOST, "Events may have been missed"))
+
+    def rights_changed(self, user_ids: frozenset[int] | None) -> None:
+        """Withhold what comes until it is known what the user may see now."""
+        mine = auth.user_id(self.scope)
+        if mine is not None and (user_ids is None or mine in user_ids):
+            self._recheck(was=mine)
+
+    def user_changed(self) -> None:
+        """The user logged in or out on this socket."""
+        self._recheck(was=None)
+
+    def _recheck(self, was: int | None) -> None:
+        for operation in self.operations.values():
+            if operation.member is not None:
+                self.hub.suspend(operation.member)
+        if self._rechecking:
+            self._rechecking.cancel()
+        self._rechecking = self.spawn(self._look_again(was))
+
+    async def _look_again(self, was: int | None) -> None:
+        """See who is behind the socket now; `was` is the user that must still be."""
+        user = await in_worker_thread(auth.present_user)(self.scope)
+        self.scope["user"] = user
+        if was is not None and user.pk != was:
+            self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
+            return
+        watched = self.watching()
+        for operation in list(self.operations.values()):
+            await operation.reauthorize()
+        if watched and not self.watching() and was is not None:
+            self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
+
+    # ---- the library's own ways, which the hub replaces
+
+    # Its formatter sends the text of any exception to the client.
+    _format_error = staticmethod(format_error)
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode("latin-1") if isinstance(name, bytes) else name

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
+from live.errors import SharedContextError
+
 
 class Context(MutableMapping[str, Any]):
     """One operation's view of its connection.
@@ -63,3 +65,32 @@ class Context(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         # Names only: the values hold users, cookies and what resolvers stored.
         return f"<Context {sorted(self)}>"
+
+
+class SharedContext:
+    """`info.context` of a run whose result many clients get: it knows their audience, no more.
+
+    Raises SharedContextError for anything else, so that nobody gets what is another's.
+    """
+
+    __slots__ = ("audience",)
+
+    def __init__(self, audience: Any) -> None:
+        object.__setattr__(self, "audience", audience)
+
+    def __getattr__(self, name: str) -> Any:
+        raise SharedContextError()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise SharedContextError()
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "audience":
+            return self.audience
+        raise SharedContextError()
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise SharedContextError()
+
+    def __contains__(self, key: str) -> bool:
+        return key == "audience"

@@ -14,6 +14,8 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from graphql import GraphQLError, GraphQLFormattedError
 
+from live import metrics
+
 logger = logging.getLogger(__name__)
 
 INTERNAL = "INTERNAL"
@@ -56,6 +58,62 @@ class NotFound(LiveError):
 
     code = "NOT_FOUND"
     default_message = "Not found."
+
+
+class LimitExceeded(LiveError):
+    """The client went beyond the limit that `limit` names; counted when it is raised."""
+
+    def __init__(self, message: str | None = None, *, limit: str, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        metrics.limits.labels(limit=limit).inc()
+
+
+class QueryTooComplex(LimitExceeded):
+    """The document goes beyond a bound, which the message names."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+
+class RateLimited(LimitExceeded):
+    """Too much in too short a time."""
+
+    code = "RATE_LIMITED"
+    default_message = "Too many requests: slow down."
+
+
+class TooManySubscriptions(LimitExceeded):
+    """The socket, or the user, has as many subscriptions as it may."""
+
+    code = "TOO_MANY_SUBSCRIPTIONS"
+    default_message = "Too many subscriptions."
+
+
+class TooManyOperations(LimitExceeded):
+    """The socket has as many operations running as it may."""
+
+    code = "TOO_MANY_OPERATIONS"
+    default_message = "Too many operations at once."
+
+
+class Timeout(LimitExceeded):
+    """The operation took longer than it may."""
+
+    code = "TIMEOUT"
+    default_message = "It took too long; a mutation may have been carried out all the same."
+
+
+class Unavailable(LiveError):
+    """The channel layer is away, so that a subscription would hear nothing."""
+
+    code = "UNAVAILABLE"
+    default_message = "Events cannot be received just now: try again."
+
+
+class SharedContextError(LiveError):
+    """A run shared by many clients asked for something that belongs to one of them."""
+
+    code = "SHARED_CONTEXT"
+    default_message = "A shared run has no user and no socket: see Subscription.audience."
 
 
 def format_error(error: Exception) -> GraphQLFormattedError:

@@ -11,18 +11,23 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
+    MaxIntrospectionDepthRule,
     MiddlewareManager,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     execute,
     get_operation_ast,
     parse,
+    specified_rules,
     validate,
 )
 
 from live.conf import conf
 from live.context import Context
-from live.errors import BadInput
+from live.errors import BadInput, QueryTooComplex
+from live.limits import Bounds, check_document
 from live.threads import in_worker_thread
 
 # Longer documents are rarely sent twice, and the cache must not hold megabytes of them.
@@ -59,6 +64,7 @@ class Document:
 
     ast: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    introspects: bool = False
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation called `name`, or the only one; raise BadInput without it."""
@@ -85,11 +91,34 @@ def _remembered() -> Any:
 
 
 def _parse_and_validate(schema: GraphQLSchema, query: str) -> Document:
+    """Check the bounds before validation, some of whose rules cost more than linear time."""
     try:
-        ast = parse(query)
+        ast = _parse(query)
+        check_document(ast, _bounds())
     except GraphQLError as error:
         return Document(None, (error,))
-    return Document(ast, tuple(validate(schema, ast)))
+    errors = validate(schema, ast, [*specified_rules, MaxIntrospectionDepthRule])
+    introspection = validate(schema, ast, [NoSchemaIntrospectionCustomRule], max_errors=1)
+    return Document(ast, tuple(errors), bool(introspection))
+
+
+def _parse(query: str) -> DocumentNode:
+    try:
+        return parse(query, max_tokens=conf.MAX_QUERY_TOKENS)
+    except RecursionError:
+        raise QueryTooComplex("The query is nested too deeply.", limit="depth") from None
+    except GraphQLSyntaxError as error:
+        if "Document contains more than" in error.message:
+            allowed = conf.MAX_QUERY_TOKENS
+            message = f"The query's tokens may be {allowed} at most."
+            raise QueryTooComplex(message, limit="tokens") from None
+        raise
+
+
+def _bounds() -> Bounds:
+    return Bounds(
+        depth=conf.MAX_QUERY_DEPTH, fields=conf.MAX_QUERY_FIELDS, aliases=conf.MAX_QUERY_ALIASES
+    )
 
 
 async def run(

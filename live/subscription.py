@@ -7,37 +7,52 @@ from typing import Any
 
 import channels_graphql_ws
 from asgiref.sync import async_to_sync
-from channels_graphql_ws.serializer import Serializer
 from django.db import transaction
 
+from live.fanout import send_to_hubs
+from live.payload import pack
 from live.threads import in_worker_thread, is_async
 
 logger = logging.getLogger(__name__)
 
 # The loop itself holds its tasks weakly: one that nobody awaits could vanish half-way.
-_broadcasts: set[asyncio.Task[None]] = set()
+_sending: set[asyncio.Task[None]] = set()
+
+# The hooks that may be sync or async; `publish` is a resolver, and treated like all of them.
+HOOKS = ("subscribe", "unsubscribed", "authorize")
 
 
 class Subscription(channels_graphql_ws.Subscription):
     """A GraphQL subscription, written like a Graphene mutation.
 
     A subclass defines `publish(payload, info, **arguments)`, which returns the notification
-    or None to skip it, and may define `subscribe(root, info, **arguments)`, which returns
-    the names of the groups to join, and `unsubscribed(root, info, **arguments)`. Each may
-    be sync, and then runs in a worker thread where the ORM may be used, or async.
+    or None to skip it, and may define
+
+    - `subscribe(root, info, **arguments)`, which returns the names of the groups to join;
+    - `unsubscribed(root, info, **arguments)`, called once however the subscription ends;
+    - `authorize(root, info, **arguments)`, which raises where the client may not subscribe;
+      called before `subscribe`, and again whenever the client's rights may have changed;
+    - `audience(info, **arguments)`, a class or static method that returns a hashable value
+      holding everything the result depends on about the client. Subscriptions with the
+      same document, variables and audience share one run, whose `info.context` has nothing
+      but `audience`. Without it, each subscription has a run of its own.
+
+    The first three may be sync, and then run in a worker thread where the ORM may be used,
+    or async; `audience` is called on the event loop and must not wait.
     """
 
     class Meta:
         abstract = True
 
+    audience: Any = None
+
     @classmethod
     def __init_subclass_with_meta__(cls, **options: Any) -> None:
+        authorize = getattr(cls, "authorize", None)
         for hook in ("subscribe", "unsubscribed"):
-            function = options.get(hook) or getattr(cls, hook, None)
-            if function is not None and not is_async(function):
-                function = in_worker_thread(function)
-            options[hook] = function
+            options[hook] = _asynchronous(options.get(hook) or getattr(cls, hook, None))
         super().__init_subclass_with_meta__(**options)
+        cls._authorize = staticmethod(_asynchronous(authorize)) if authorize else None
 
     @classmethod
     def broadcast(
@@ -46,56 +61,92 @@ class Subscription(channels_graphql_ws.Subscription):
         """Tell every subscription in `group` of `payload`.
 
         Args:
-            group: a group's name, or several; None is every subscription of this class.
-            payload: what MessagePack can hold, plus Django models, dates and times; it is
-                packed now, so later changes to a model in it are not sent.
+            group: a group's name, or several (a subscription in two of them is told once);
+                None is every subscription of this class.
+            payload: what `live.payload.pack` takes, models included. It is packed now, so
+                that later changes to a model in it are not sent.
 
         From sync code it is sent when the current transaction commits (at once outside one)
         and never if it rolls back. From async code it returns a task to await.
+
+        Raises PayloadError that names what cannot be packed.
         """
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return cls.broadcast_sync(group=group, payload=payload)
-        task = loop.create_task(cls.broadcast_async(group=group, payload=payload))
-        _broadcasts.add(task)
-        task.add_done_callback(_broadcasts.discard)
-        return task
+        message = cls._event(group, payload)
+        if not _in_event_loop():
+            transaction.on_commit(lambda: _send_committed(cls.__name__, message))
+            return None
+        return _spawn(send_to_hubs(message))
 
     @classmethod
     def broadcast_sync(
         cls, *, group: str | Iterable[str] | None = None, payload: Any = None
     ) -> None:
         """Broadcast from sync code: on commit. Arguments as `broadcast` has them."""
-        messages = cls._messages(group, Serializer.serialize(payload))
-        transaction.on_commit(lambda: cls._send_committed(messages))
+        message = cls._event(group, payload)
+        transaction.on_commit(lambda: _send_committed(cls.__name__, message))
 
     @classmethod
     async def broadcast_async(
         cls, *, group: str | Iterable[str] | None = None, payload: Any = None
     ) -> None:
         """Broadcast from async code: at once. Arguments as `broadcast` has them."""
-        packed = await in_worker_thread(Serializer.serialize)(payload)
-        await cls._send(cls._messages(group, packed))
+        await send_to_hubs(cls._event(group, payload))
 
     @classmethod
-    def _messages(cls, group: str | Iterable[str] | None, packed: bytes) -> list[dict[str, Any]]:
-        names = [group] if group is None or isinstance(group, str) else list(group)
-        return [
-            {"type": "broadcast", "group": cls._group_name(name), "payload": packed}
-            for name in names
-        ]
+    def unsubscribe(cls, *, group: str | None = None) -> "asyncio.Task[None] | None":
+        """End every subscription in `group` (None: of this class); each client is told.
+
+        From async code it returns a task to await.
+        """
+        if _in_event_loop():
+            return _spawn(cls.unsubscribe_async(group=group))
+        cls.unsubscribe_sync(group=group)
+        return None
 
     @classmethod
-    async def _send(cls, messages: list[dict[str, Any]]) -> None:
-        for message in messages:
-            await cls._channel_layer().group_send(message["group"], message)
+    async def unsubscribe_async(cls, *, group: str | None = None) -> None:
+        """End subscriptions, from async code."""
+        await send_to_hubs({"type": "live.unsubscribe", "groups": cls.group_names(group)})
 
     @classmethod
-    def _send_committed(cls, messages: list[dict[str, Any]]) -> None:
-        try:
-            async_to_sync(cls._send)(messages)
-        except Exception as error:
-            # The write is committed: failing its caller now would tell them it was not.
-            # The error's text may quote the payload, so only its type is logged.
-            logger.error("A broadcast of %s was not sent: %s", cls.__name__, type(error).__name__)
+    def unsubscribe_sync(cls, *, group: str | None = None) -> None:
+        """End subscriptions, from sync code."""
+        async_to_sync(cls.unsubscribe_async)(group=group)
+
+    @classmethod
+    def group_names(cls, group: str | Iterable[str] | None) -> list[str]:
+        """Return the names under which the hub knows this class's groups."""
+        names = [group] if group is None or isinstance(group, str) else group
+        return [cls._group_name(name) for name in names]
+
+    @classmethod
+    def _event(cls, group: str | Iterable[str] | None, payload: Any) -> dict[str, Any]:
+        return {"type": "live.event", "groups": cls.group_names(group), "payload": pack(payload)}
+
+
+def _asynchronous(hook: Any) -> Any:
+    return hook if hook is None or is_async(hook) else in_worker_thread(hook)
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _spawn(sending: Any) -> "asyncio.Task[None]":
+    task = asyncio.get_running_loop().create_task(sending)
+    _sending.add(task)
+    task.add_done_callback(_sending.discard)
+    return task
+
+
+def _send_committed(name: str, message: dict[str, Any]) -> None:
+    try:
+        async_to_sync(send_to_hubs)(message)
+    except Exception as error:
+        # The write is committed: failing its caller now would tell them it was not.
+        # The error's text may quote the payload, so only its type is logged.
+        logger.error("A broadcast of %s was not sent: %s", name, type(error).__name__)

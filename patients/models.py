@@ -4,6 +4,7 @@ import copy
 from collections.abc import Collection
 from typing import Any
 
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 from django.db.models import F, Q
@@ -24,6 +25,12 @@ class DiseaseCategory(models.Model):
     name = models.CharField(max_length=200)
     block_range = models.CharField(
         max_length=16, blank=True, help_text=_("ICD-10 blocks it spans, such as A00-B99")
+    )
+    viewers = models.ManyToManyField(
+        Group,
+        blank=True,
+        related_name="visible_disease_categories",
+        help_text=_("Only these groups see its patients; empty: everyone who may view patients."),
     )
 
     class Meta:

@@ -17,7 +17,9 @@ def patients_visible(*, user: Any) -> QuerySet[Patient]:
     Raises Unauthenticated or Forbidden where the user may see none.
     """
     require_permission(user, VIEW)
-    return Patient.objects.select_related("category")
+    patients = Patient.objects.select_related("category")
+    hidden = hidden_categories(user=user)
+    return patients.exclude(category__in=hidden) if hidden else patients
 
 
 def patient_visible(*, user: Any, pk: int) -> Patient | None:
@@ -28,7 +30,19 @@ def patient_visible(*, user: Any, pk: int) -> Patient | None:
 def categories_visible(*, user: Any) -> QuerySet[DiseaseCategory]:
     """Return the disease categories that `user` may choose from."""
     require_permission(user, VIEW)
-    return DiseaseCategory.objects.all()
+    return DiseaseCategory.objects.exclude(pk__in=hidden_categories(user=user))
+
+
+def hidden_categories(*, user: Any) -> frozenset[int]:
+    """Return the keys of the categories that are restricted to groups without `user`.
+
+    A superuser is in every group, as far as this goes.
+    """
+    if user.is_superuser:
+        return frozenset()
+    restricted = DiseaseCategory.objects.filter(viewers__isnull=False)
+    hidden = restricted.exclude(viewers__in=user.groups.all())
+    return frozenset(hidden.values_list("pk", flat=True))
 
 
 def category_visible(*, user: Any, code: str) -> DiseaseCategory:

@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
+from live.revocation import rights_changed
 from patients.announcements import announce_created, announce_deleted, announce_updated
-from patients.models import Patient
+from patients.models import DiseaseCategory, Patient
 
 
 @receiver(post_save, sender=Patient, dispatch_uid="announce_saved_patient")
@@ -30,3 +31,10 @@ def announce_saved(
 @receiver(post_delete, sender=Patient, dispatch_uid="announce_deleted_patient")
 def announce_removed(instance: Patient, **_: Any) -> None:
     announce_deleted(instance)
+
+
+@receiver(m2m_changed, sender=DiseaseCategory.viewers.through, dispatch_uid="tell_viewers")
+def tell_viewers_changed(action: str, **_: Any) -> None:
+    """A category was opened or closed to a group: everybody looks again."""
+    if action.startswith("post_"):
+        rights_changed(None)

@@ -5,11 +5,6 @@ import shutil
 
 import pytest
 
-# Before Django reads its settings: tests run as a demo does, never against its data.
-os.environ.setdefault("DEBUG", "on")
-for variable in ("DATABASE_URL", "REDIS_URL", "LIVE"):
-    os.environ.pop(variable, None)
-
 
 def require_program(name: str, package: str) -> str:
     """Return the path of program `name`; skip the test without it, or fail where CI=true."""

@@ -1,7 +1,7 @@
 """The domain's part of Subscription."""
 
 import enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import graphene
 from django.utils.translation import gettext as _
@@ -28,14 +28,44 @@ class PatientChange(enum.Enum):
 PatientChangeEnum = graphene.Enum.from_enum(PatientChange, name="PatientChange")
 
 
-def _watch(info: graphene.ResolveInfo, id: str | None, category: str | None) -> list[str]:
-    """Return the groups to join; raise where the user may not, or an argument names nothing."""
-    user = info.context.user
-    require_permission(user, selectors.VIEW)
-    if category is not None:
-        selectors.category_visible(user=user, code=category)
-    pk = patient_pk(id) if id is not None else None
-    return [group_watched(pk=pk, category=category)]
+class Audience(NamedTuple):
+    """All that a notification depends on about the client, beside the arguments."""
+
+    language: str
+    hidden_categories: frozenset[int]
+
+
+class PatientSubscription(Subscription):
+    """A subscription to patients: who may have it, and what it withholds."""
+
+    class Meta:
+        abstract = True
+
+    @staticmethod
+    def authorize(
+        root: Any, info: graphene.ResolveInfo, id: str | None = None, category: str | None = None
+    ) -> None:
+        user = info.context.user
+        require_permission(user, selectors.VIEW)
+        if category is not None:
+            selectors.category_visible(user=user, code=category)
+        # Looked up here, in a worker thread, for `audience`, which may not ask the database.
+        info.context.hidden_categories = selectors.hidden_categories(user=user)
+
+    @staticmethod
+    def audience(info: graphene.ResolveInfo, **arguments: Any) -> Audience:
+        return Audience(info.context.language, info.context.hidden_categories)
+
+    @staticmethod
+    def subscribe(
+        root: Any, info: graphene.ResolveInfo, id: str | None = None, category: str | None = None
+    ) -> list[str]:
+        pk = patient_pk(id) if id is not None else None
+        return [group_watched(pk=pk, category=category)]
+
+
+def _is_withheld(payload: dict[str, Any], info: graphene.ResolveInfo) -> bool:
+    return payload["category"].pk in info.context.audience.hidden_categories
 
 
 def _patient_in(payload: dict[str, Any]) -> Patient:
@@ -44,7 +74,7 @@ def _patient_in(payload: dict[str, Any]) -> Patient:
     return patient
 
 
-class OnNewPatient(Subscription):
+class OnNewPatient(PatientSubscription):
     """A patient was registered."""
 
     message = graphene.String(required=True)
@@ -54,21 +84,19 @@ class OnNewPatient(Subscription):
         category = graphene.String(description="A disease category's code; without it, all.")
 
     @staticmethod
-    def subscribe(root: Any, info: graphene.ResolveInfo, category: str | None = None) -> list[str]:
-        return _watch(info, None, category)
-
-    @staticmethod
     @from_memory
     def publish(
         payload: dict[str, Any], info: graphene.ResolveInfo, category: str | None = None
-    ) -> "OnNewPatient":
+    ) -> "OnNewPatient | None":
+        if _is_withheld(payload, info):
+            return None
         patient = _patient_in(payload)
-        with override(info.context.language):
+        with override(info.context.audience.language):
             message = _("New patient added: %(name)s") % {"name": patient.name}
         return OnNewPatient(message=message, patient=patient)
 
 
-class OnPatientChanged(Subscription):
+class OnPatientChanged(PatientSubscription):
     """A patient was updated, discharged or deleted."""
 
     change = graphene.Field(PatientChangeEnum, required=True)
@@ -82,15 +110,6 @@ class OnPatientChanged(Subscription):
         )
 
     @staticmethod
-    def subscribe(
-        root: Any,
-        info: graphene.ResolveInfo,
-        id: str | None = None,
-        category: str | None = None,
-    ) -> list[str]:
-        return _watch(info, id, category)
-
-    @staticmethod
     @from_memory
     def publish(
         payload: dict[str, Any],
@@ -98,12 +117,14 @@ class OnPatientChanged(Subscription):
         id: str | None = None,
         category: str | None = None,
     ) -> "OnPatientChanged | None":
+        if _is_withheld(payload, info):
+            return None
         patient = _patient_in(payload)
         # Who asked for one patient in one category is in the patient's group.
         if category not in (None, patient.category.code, payload["formerCategory"]):
             return None
         change = PatientChange(payload["change"])
-        with override(info.context.language):
+        with override(info.context.audience.language):
             message = _message(change) % {"name": patient.name}
         return OnPatientChanged(change=change, message=message, patient=patient)
 

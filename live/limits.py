@@ -1,0 +1,122 @@
+"""Bounds on what a client may ask for, without any I/O.
+
+A document's cost is counted after its fragments are spread, as execution would spread
+them, but each fragment is counted once: nesting that grows exponentially costs us linear
+time to refuse.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+from live.errors import QueryTooComplex
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a selection asks for, fragments spread."""
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return the cost of two selections side by side."""
+        return Cost(
+            max(self.depth, other.depth), self.fields + other.fields, self.aliases + other.aliases
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that one document may cost."""
+
+    depth: int
+    fields: int
+    aliases: int
+
+
+def check_document(document: DocumentNode, bounds: Bounds) -> None:
+    """Raise QueryTooComplex, which names the bound, where the document goes beyond it."""
+    cost = document_cost(document)
+    for name in ("depth", "fields", "aliases"):
+        allowed = getattr(bounds, name)
+        if getattr(cost, name) > allowed:
+            raise QueryTooComplex(f"The query's {name} may be {allowed} at most.", limit=name)
+
+
+def document_cost(document: DocumentNode) -> Cost:
+    """Return the cost of all operations of a document together."""
+    fragments = {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    counter = _Counter(fragments)
+    total = Cost()
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            total += counter.selection(definition.selection_set)
+    return total
+
+
+class _Counter:
+    """Counts selections; remembers each fragment's cost."""
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._known: dict[str, Cost] = {}
+
+    def selection(self, selection_set: SelectionSetNode | None) -> Cost:
+        total = Cost()
+        for node in selection_set.selections if selection_set else ():
+            if isinstance(node, FieldNode):
+                below = self.selection(node.selection_set)
+                alias = 1 if node.alias else 0
+                total += Cost(below.depth + 1, below.fields + 1, below.aliases + alias)
+            elif isinstance(node, InlineFragmentNode):
+                total += self.selection(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode):
+                total += self._fragment(node.name.value)
+        return total
+
+    def _fragment(self, name: str) -> Cost:
+        if name not in self._known:
+            # Nothing while it is being counted: a cycle ends here, and validation names it.
+            self._known[name] = Cost()
+            definition = self._fragments.get(name)
+            if definition:
+                self._known[name] = self.selection(definition.selection_set)
+        return self._known[name]
+
+
+class TokenBucket:
+    """Allows `rate` events a second on average, and `burst` at once."""
+
+    __slots__ = ("_clock", "_filled_at", "_tokens", "burst", "rate")
+
+    def __init__(
+        self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.rate, self.burst, self._clock = rate, burst, clock
+        self._tokens, self._filled_at = burst, clock()
+
+    def take(self) -> bool:
+        """Take one token; return False where there is none."""
+        now = self._clock()
+        self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,13 @@
+"""Counters and gauges, in Prometheus' form. A label never holds what a client or patient sent."""
+
+from prometheus_client import Counter, Gauge
+
+sockets = Gauge("wardcast_sockets", "Open sockets")
+subscriptions = Gauge("wardcast_subscriptions", "Running subscriptions")
+cohorts = Gauge("wardcast_cohorts", "Groups of subscriptions that share one run")
+layer_up = Gauge("wardcast_channel_layer_up", "1 while the hub hears the channel layer")
+closes = Counter("wardcast_closes", "Sockets closed by the server", ["code"])
+limits = Counter("wardcast_limits_exceeded", "Requests that went beyond a limit", ["limit"])
+errors = Counter("wardcast_errors", "Errors sent to clients", ["code"])
+events = Counter("wardcast_events", "Broadcasts taken by the hub")
+deliveries = Counter("wardcast_deliveries", "Notifications handed to sockets")

@@ -1,0 +1,110 @@
+"""From a subscription operation to what has to be registered with the hub."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import graphene
+from graphql import (
+    ExecutionResult,
+    GraphQLResolveInfo,
+    MiddlewareManager,
+    create_source_event_stream,
+    execute,
+    get_named_type,
+)
+
+from live.cohort import Run
+from live.context import Context, SharedContext
+from live.execution import Document, Request
+
+
+@dataclass(eq=False, slots=True)
+class Opened:
+    """A subscription whose `subscribe` hook has said yes."""
+
+    subscription_class: Any
+    info: GraphQLResolveInfo
+    arguments: dict[str, Any]
+    groups: list[str]
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        # graphql-core wants a stream from the subscribe resolver; the hub has ours.
+        raise TypeError("events come through the hub")
+
+    @property
+    def limit(self) -> int | None:
+        """The subscription's own `notification_queue_limit`, None without one."""
+        return self.subscription_class.notification_queue_limit or None
+
+    async def authorize(self) -> None:
+        """Ask again whether the client may; raise what the hook raises."""
+        if self.subscription_class._authorize:
+            await self.subscription_class._authorize(None, self.info, **self.arguments)
+
+    async def unsubscribed(self) -> None:
+        """Tell the class that the subscription has ended."""
+        hook = self.subscription_class._meta.unsubscribed
+        if hook:
+            await hook(None, self.info, **self.arguments)
+
+
+async def open_subscription(
+    schema: graphene.Schema, document: Document, request: Request, context: Context
+) -> Opened | ExecutionResult:
+    """Call the class's `authorize` and `subscribe`; return their errors as GraphQL has them."""
+    stream = await create_source_event_stream(
+        schema.graphql_schema,
+        document.ast,  # type: ignore[arg-type]  validated: it is there
+        context_value=context,
+        variable_values=request.variables,
+        operation_name=request.operation_name,
+        subscribe_field_resolver=_ask_the_class,
+    )
+    return stream  # type: ignore[return-value]  it is what _ask_the_class returned
+
+
+async def _ask_the_class(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Opened:
+    output = get_named_type(info.return_type).graphene_type  # type: ignore[attr-defined]
+    opened = Opened(output, info, arguments, output.group_names(None))
+    await opened.authorize()
+    if output._meta.subscribe:
+        names = await output._meta.subscribe(root, info, **arguments)
+        if not isinstance(names, list | tuple | None):
+            raise TypeError(f"{output.__name__}.subscribe must return a list, a tuple or None")
+        opened.groups += output.group_names(names or [])
+    return opened
+
+
+def sharing(
+    schema: graphene.Schema,
+    document: Document,
+    request: Request,
+    opened: Opened,
+    middleware: MiddlewareManager,
+) -> tuple[Hashable, Run]:
+    """Return the key of the cohort that the subscription belongs to, and the cohort's run.
+
+    The audience is asked for now, so that it is the client's present one.
+    """
+    audience = opened.subscription_class.audience
+    context: Context | SharedContext = opened.info.context
+    key: Hashable = object()  # equal to no other: a cohort of one
+    if audience is not None:
+        context = SharedContext(audience(opened.info, **opened.arguments))
+        variables = json.dumps(request.variables, sort_keys=True)
+        key = (request.query, request.operation_name, variables, context.audience)
+
+    def run(payload: Any) -> ExecutionResult | Awaitable[ExecutionResult]:
+        return execute(
+            schema.graphql_schema,
+            document.ast,  # type: ignore[arg-type]
+            payload,
+            context,
+            request.variables,
+            request.operation_name,
+            middleware=middleware,
+        )
+
+    return key, run

@@ -1,0 +1,189 @@
+"""One operation of one socket, from its request to its end."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from graphql import ExecutionResult
+
+from live.access import check_introspection
+from live.cohort import Member
+from live.conf import conf
+from live.context import Context
+from live.errors import LiveError, Timeout, format_error
+from live.execution import Document, Request, is_subscription, prepare, run
+from live.opening import Opened, open_subscription, sharing
+
+if TYPE_CHECKING:
+    from live.consumer import LiveConsumer
+
+logger = logging.getLogger(__name__)
+
+
+class Operation:
+    """Runs a request; after its end nothing is sent for its id.
+
+    The end may come from four sides: it is done, the client completes it, the application
+    ends it, the socket is gone. Whichever is first sets `ended`; who comes later finds it set.
+    """
+
+    __slots__ = ("_document", "_opened", "_prefix", "_request", "ended", "id", "member", "socket")
+
+    def __init__(self, socket: "LiveConsumer", id: str) -> None:
+        self.socket, self.id = socket, id
+        self.ended = False
+        self.member: Member | None = None
+        self._opened: Opened | None = None
+
+    # ---- running
+
+    async def run(self, payload: dict[str, Any]) -> None:
+        """Run the request in `payload`; whatever goes wrong is told to the client, masked."""
+        try:
+            await self.socket.on_operation(self.id, payload)
+            request = Request.from_payload(payload)
+            document = await prepare(self.socket.schema, request.query)
+            if document.errors:
+                self.fail(document.errors)
+                return
+            operation = document.operation(request.operation_name)
+            check_introspection(document, self.socket.scope.get("user"))
+            if is_subscription(operation):
+                await self._subscribe(document, request)
+            else:
+                await self._execute(document, request)
+        except Exception as error:
+            self.fail([error])
+
+    async def _execute(self, document: Document, request: Request) -> None:
+        scope = self.socket.scope
+        user = scope.get("user")
+        try:
+            async with asyncio.timeout(conf.OPERATION_TIMEOUT):
+                result = await run(
+                    self.socket.schema,
+                    document,
+                    request,
+                    self._context(request),
+                    self.socket.middleware_manager,
+                )
+        except TimeoutError:
+            raise Timeout(limit="operation_timeout") from None
+        self._send_result(result)
+        if scope.get("user") is not user:
+            self.socket.user_changed()
+
+    def _context(self, request: Request) -> Context:
+        scope = self.socket.scope
+        operation = {
+            "channels_scope": scope,
+            "channel_name": self.socket.channel_name,
+            "graphql_operation_id": self.id,
+            "graphql_operation_name": request.operation_name,
+        }
+        return Context(scope, operation)
+
+    # ---- subscribing
+
+    async def _subscribe(self, document: Document, request: Request) -> None:
+        self.socket.check_subscriptions()
+        context = self._context(request)
+        opened = await open_subscription(self.socket.schema, document, request, context)
+        if isinstance(opened, ExecutionResult):
+            self._send_result(opened)
+            return
+        self._opened = opened
+        self._document, self._request = document, request
+        await self.socket.hub.listening()
+        if self.ended:
+            await self._tell_unsubscribed()
+        else:
+            self._join()
+
+    def _join(self) -> None:
+        opened = self._opened
+        assert opened is not None, "the subscription is open"
+        key, cohort_run = self._sharing()
+        kind = self.socket.protocol.next(self.id, {})["type"]
+        self._prefix = f'{{"type":"{kind}","id":{json.dumps(self.id)},"payload":'
+        self.member = self.socket.hub.join(self, opened.groups, key, cohort_run, opened.limit)
+        if self.socket.confirm_subscriptions:
+            confirmation = self.socket.subscription_confirmation_message
+            self.socket.send_message(self.socket.protocol.next(self.id, confirmation))
+
+    def _sharing(self) -> Any:
+        assert self._opened is not None, "the subscription is open"
+        socket = self.socket
+        return sharing(
+            socket.schema, self._document, self._request, self._opened, socket.middleware_manager
+        )
+
+    async def reauthorize(self) -> None:
+        """Go on, or end, as the client's present rights have it (see Hub.suspend)."""
+        if self.member is None or self._opened is None:
+            return
+        try:
+            await self._opened.authorize()
+        except Exception as error:
+            self.fail([error])
+            return
+        if not self.ended:
+            self.socket.hub.readmit(self.member, *self._sharing())
+
+    # ---- Receiver: what the hub calls
+
+    def deliver(self, body: str) -> None:
+        """Send a notification's JSON."""
+        limit = self._opened.limit if self._opened else None
+        tag = self.id if limit else None
+        self.socket.outbox.put(f"{self._prefix}{body}}}", tag=tag, newest=limit)
+
+    def overflow(self) -> None:
+        """Close the socket: this subscription is too slow and may not drop events."""
+        self.socket.too_slow()
+
+    def ended_by_server(self) -> None:
+        """Complete the subscription because the application ended it."""
+        self._finish(self.socket.protocol.complete(self.id))
+
+    # ---- ending
+
+    def fail(self, errors: Iterable[Exception]) -> None:
+        """End with errors, as an operation that was not run, or not run on."""
+        formatted = [format_error(error) for error in errors]
+        self._finish(self.socket.protocol.error(self.id, formatted))
+
+    def stop(self) -> None:
+        """End without a word: the client completed it, or is gone."""
+        self._finish(None)
+
+    def _send_result(self, result: ExecutionResult) -> None:
+        payload: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            payload["errors"] = [format_error(error) for error in result.errors]
+        if not self.ended:
+            self.socket.send_message(self.socket.protocol.next(self.id, payload))
+        self._finish(self.socket.protocol.complete(self.id))
+
+    def _finish(self, message: dict[str, Any] | None) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        self.socket.operation_ended(self)
+        if message is not None:
+            self.socket.send_message(message)
+        if self.member is not None:
+            self.socket.hub.part(self.member)
+            self.socket.spawn(self._tell_unsubscribed())
+
+    async def _tell_unsubscribed(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        try:
+            await opened.unsubscribed()
+        except Exception as error:
+            what = error.code if isinstance(error, LiveError) else type(error).__name__
+            logger.error("%s.unsubscribed: %s", opened.subscription_class.__name__, what)

@@ -1,0 +1,104 @@
+"""The hub's pulse: times of sockets, and identities that ended without a signal."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from live.auth import TOKEN_ID, user_id
+from live.conf import conf
+from live.models import AccessToken
+from live.threads import in_worker_thread
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at the sockets' times: what a timeout is late at the most.
+BEAT_SECONDS = 0.5
+# Sockets looked at before the loop gets its turn.
+SOCKETS_AT_ONCE = 1000
+
+
+class Beating(Protocol):
+    """What the pulse needs of a socket."""
+
+    scope: dict[str, Any]
+    heartbeat: Any
+
+    def rights_changed(self, user_ids: frozenset[int] | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a socket's identity stands on."""
+
+    user_id: int
+    session_key: str | None
+    token_id: int | None
+
+
+async def beat_for_ever(sockets: set[Any]) -> None:
+    """Look after `sockets` until cancelled; whatever fails is logged, and tried again."""
+    checked_at = time.monotonic()
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        try:
+            await _beat(list(sockets))
+            if time.monotonic() - checked_at >= conf.RECHECK_EVERY:
+                checked_at = time.monotonic()
+                await _check_identities(list(sockets))
+        except Exception as error:
+            logger.error("The pulse missed a beat: %s", type(error).__name__)
+
+
+async def _beat(sockets: list[Beating]) -> None:
+    now = time.monotonic()
+    for count, socket in enumerate(sockets, 1):
+        socket.heartbeat.beat(now)
+        if count % SOCKETS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def _check_identities(sockets: list[Beating]) -> None:
+    held = {socket: c for socket in sockets if (c := credentials(socket.scope))}
+    if not held:
+        return
+    ended = await in_worker_thread(find_ended)(set(held.values()))
+    for socket, credential in held.items():
+        if credential in ended:
+            socket.rights_changed(None)
+
+
+def credentials(scope: dict[str, Any]) -> Credentials | None:
+    """Return what the identity behind a socket stands on, None for nobody."""
+    user = user_id(scope)
+    if user is None:
+        return None
+    token = scope.get(TOKEN_ID)
+    session = scope.get("session")
+    key = session.session_key if token is None and session is not None else None
+    return Credentials(user, key, token)
+
+
+def find_ended(held: Iterable[Credentials]) -> set[Credentials]:
+    """Return those credentials that do not stand any more: three queries for all. Sync."""
+    held = set(held)
+    users = get_user_model().objects.filter(pk__in={c.user_id for c in held}, is_active=True)
+    active = set(users.values_list("pk", flat=True))
+    keys = {c.session_key for c in held} - {None}
+    sessions = Session.objects.filter(pk__in=keys, expire_date__gt=timezone.now())
+    alive = set(sessions.values_list("pk", flat=True))
+    tokens = AccessToken.objects.valid().filter(pk__in={c.token_id for c in held} - {None})
+    valid = set(tokens.values_list("pk", flat=True))
+    return {
+        c
+        for c in held
+        if c.user_id not in active
+        or (c.session_key is not None and c.session_key not in alive)
+        or (c.token_id is not None and c.token_id not in valid)
+    }
