@@ -57,8 +57,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         # The check on birth dates compares with it, so an old one would refuse a new-born.
         values.setdefault("recorded_on", self._recorded_on().pre_save(self.model(), add=False))
         with transaction.atomic(using=self.db):
-            chosen = self.order_by().select_for_update(of=("self",)).values_list("pk", flat=True)
-            before = self._stored(chosen)
+            chosen = self.order_by("pk").select_for_update(of=("self",))
+            before = self._stored(chosen.values_list("pk", flat=True))
             # Only those that are locked: one that has come to match since is not in `before`.
             count = models.QuerySet.update(self.filter(pk__in=list(before)), **values)
             self._announce_changed(self._stored(before).values(), before, None)
@@ -70,7 +70,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.model._meta.get_field("recorded_on")
 
     def _stored(self, pks: Iterable[int]) -> dict[int, Any]:
-        rows = self.model._base_manager.using(self.db).select_related("category")
+        # In one order whoever asks, so that two who lock the same rows do not lock each other out.
+        rows = self.model._base_manager.using(self.db).select_related("category").order_by("pk")
         # in_bulk asks in as many parts as the database's limit on parameters needs.
         return rows.select_for_update(of=("self",)).in_bulk(list(pks))
 
