@@ -101,21 +101,24 @@ def present_user(scope: dict[str, Any]) -> Any:
 
 
 def _user_of_token(scope: dict[str, Any]) -> Any:
-    if not token_is_valid(scope[TOKEN_ID]):
-        return None
-    return get_user_model().objects.filter(pk=user_id(scope)).first()
+    return _stored_user(scope) if token_is_valid(scope[TOKEN_ID]) else None
 
 
 def _user_of_session(scope: dict[str, Any]) -> Any:
     session = scope.get("session")
     if session is None or SESSION_KEY not in session:
         # An application's own on_connect may have put a user there.
-        return get_user_model().objects.filter(pk=user_id(scope)).first()
+        return _stored_user(scope)
     request = HttpRequest()
     # A new one: the socket's own remembers what it read when it connected.
     engine = import_module(settings.SESSION_ENGINE)
     request.session = engine.SessionStore(session.session_key)
     return get_user(request)
+
+
+def _stored_user(scope: dict[str, Any]) -> Any:
+    key = user_id(scope)
+    return None if key is None else get_user_model().objects.filter(pk=key).first()
 
 
 # ---- logging in and out

@@ -9,7 +9,7 @@ of a private name of it is here, and tests/live/test_library.py fails when it ch
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import channels_graphql_ws
 from channels.exceptions import StopConsumer
@@ -42,12 +42,16 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     # The library's has `errors: null` beside it, which GraphQL's response format forbids.
     subscription_confirmation_message = {"data": None}
 
+    # None: as the settings have it. 0 switches it off.
+    send_ping_every: float | None = None
+    connection_init_wait_timeout: float | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.send_ping_every = self.send_ping_every or conf.SEND_PING_EVERY
-        self.connection_init_wait_timeout = (
-            self.connection_init_wait_timeout or conf.CONNECTION_INIT_WAIT_TIMEOUT
-        )
         super().__init__(*args, **kwargs)
+        if self.send_ping_every is None:
+            self.send_ping_every = conf.SEND_PING_EVERY
+        if self.connection_init_wait_timeout is None:
+            self.connection_init_wait_timeout = conf.CONNECTION_INIT_WAIT_TIMEOUT
         self.operations: dict[str, Operation] = {}
         self.closed = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -226,7 +230,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         mine = auth.user_id(self.scope)
         if mine is None:
             return [self]
-        return [s for s in self.hub.sockets if auth.user_id(s.scope) == mine]  # type: ignore[attr-defined]
+        sockets = cast("set[LiveConsumer]", self.hub.sockets)
+        return [socket for socket in sockets if auth.user_id(socket.scope) == mine]
 
     def _check_sockets(self) -> None:
         if len(self._same_user()) > conf.MAX_SOCKETS_PER_USER:

@@ -66,6 +66,12 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     introspects: bool = False
 
+    @property
+    def valid_ast(self) -> DocumentNode:
+        """The syntax tree; only a document without errors is run."""
+        assert self.ast is not None, "a document with errors is not run"
+        return self.ast
+
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation called `name`, or the only one; raise BadInput without it."""
         found = get_operation_ast(self.ast, name) if self.ast else None
@@ -129,10 +135,9 @@ async def run(
     middleware: MiddlewareManager,
 ) -> ExecutionResult:
     """Execute a query or mutation; sync resolvers run in worker threads (see live.threads)."""
-    assert document.ast is not None, "a document with errors is not run"
     result = execute(
         schema.graphql_schema,
-        document.ast,
+        document.valid_ast,
         context_value=context,
         variable_values=request.variables,
         operation_name=request.operation_name,

@@ -36,9 +36,10 @@ class Heartbeat:
     def initialised(self) -> None:
         """The connection was acknowledged: pings begin (legacy clients expect one at once)."""
         self.active()
-        self._due = self._active_at + self._socket.send_ping_every
-        if self._socket.protocol.is_legacy:
-            self._socket.send_message(self._socket.protocol.ping())
+        if self._socket.send_ping_every:
+            self._due = self._active_at + self._socket.send_ping_every
+            if self._socket.protocol.is_legacy:
+                self._socket.send_message(self._socket.protocol.ping())
 
     def beat(self, now: float) -> None:
         """Do what is due at `now` (of time.monotonic)."""
@@ -64,7 +65,7 @@ class Heartbeat:
                 self._close("pong", CloseCode.NOT_RESPONDING, "Pings are not answered")
                 return
             self._unanswered += 1
-        self._due = now + self._socket.send_ping_every
+        self._due = now + (self._socket.send_ping_every or 0)
         self._socket.send_message(self._socket.protocol.ping())
 
     def _close(self, limit: str, code: CloseCode, reason: str) -> None:

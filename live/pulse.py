@@ -90,10 +90,11 @@ def find_ended(held: Iterable[Credentials]) -> set[Credentials]:
     held = set(held)
     users = get_user_model().objects.filter(pk__in={c.user_id for c in held}, is_active=True)
     active = set(users.values_list("pk", flat=True))
-    keys = {c.session_key for c in held} - {None}
+    keys = {c.session_key for c in held if c.session_key is not None}
     sessions = Session.objects.filter(pk__in=keys, expire_date__gt=timezone.now())
     alive = set(sessions.values_list("pk", flat=True))
-    tokens = AccessToken.objects.valid().filter(pk__in={c.token_id for c in held} - {None})
+    token_ids = {c.token_id for c in held if c.token_id is not None}
+    tokens = AccessToken.objects.valid().filter(pk__in=token_ids)
     valid = set(tokens.values_list("pk", flat=True))
     return {
         c

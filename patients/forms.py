@@ -41,7 +41,9 @@ class PatientForm(forms.ModelForm):
     """Register a patient, or change one."""
 
     category = CategoryCodeField()
-    sex = SexField(choices=Patient.Sex.choices, required=False, help_text=Patient.Sex.__doc__)
+    sex = SexField(
+        choices=Patient.Sex.choices, required=False, help_text="FHIR's administrative gender."
+    )
 
     class Meta:
         model = Patient
