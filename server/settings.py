@@ -7,6 +7,7 @@ from pathlib import Path
 
 import environ
 
+from server import headers
 from server.secrets import demo_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,6 +33,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
+    "csp",
     "django_filters",
     "graphene_django",
     "live",
@@ -40,6 +42,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "server.headers.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -133,6 +137,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": headers.EVERY_PAGE}
+CSRF_FAILURE_VIEW = "server.views.csrf_failure"
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -146,7 +152,9 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 GRAPHIQL_DIST = BASE_DIR / "templates" / "graphene" / "dist"
-STATICFILES_DIRS = [("graphene", GRAPHIQL_DIST)] if GRAPHIQL_DIST.is_dir() else []
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "server" / "static"]
+if GRAPHIQL_DIST.is_dir():
+    STATICFILES_DIRS.append(("graphene", GRAPHIQL_DIST))
 WHITENOISE_USE_FINDERS = DEBUG
 
 LOGGING = {

@@ -1,12 +1,13 @@
 """Addresses over HTTP."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from live.views import GraphQLView
 from server.schema import schema
+from server.views import GraphQLView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="graphql")),
@@ -14,4 +15,6 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="registration/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    # Browsers ask for it wherever a page names none, as the admin does.
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}server/icon.svg")),
 ]

@@ -1,0 +1,29 @@
+"""The project's own pages."""
+
+from csp.decorators import csp_update
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views import csrf as django_csrf
+
+import live.views
+from live import http
+from live.errors import Forbidden
+from server import headers
+
+
+class GraphQLView(live.views.GraphQLView):
+    """The endpoint, with a Content-Security-Policy that lets GraphiQL work."""
+
+    @method_decorator(csp_update(headers.GRAPHIQL))
+    def graphiql(self, request: HttpRequest) -> HttpResponse:
+        """Render the page."""
+        return super().graphiql(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Refuse a request that may come from a foreign page: JSON to those who ask for it."""
+    accept = request.headers.get("Accept")
+    media_type = http.negotiate(accept, (http.HTML, *http.ANSWERS))
+    if media_type in http.ANSWERS:
+        return live.views.respond(http.refused([Forbidden("CSRF check failed.")], media_type))
+    return django_csrf.csrf_failure(request, reason)
