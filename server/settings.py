@@ -3,6 +3,7 @@
 `make run` turns DEBUG on. docs/operations.md lists every variable.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -32,6 +33,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "csp",
     "django_filters",
@@ -52,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers for a log-in form that is locked
 ]
 
 ROOT_URLCONF = "server.urls"
@@ -132,6 +135,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it refuses before a password is looked at
+    "django.contrib.auth.backends.ModelBackend",
+]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
@@ -141,6 +148,39 @@ CONTENT_SECURITY_POLICY = {"DIRECTIVES": headers.EVERY_PAGE}
 CSRF_FAILURE_VIEW = "server.views.csrf_failure"
 if env.bool("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Failed log-ins -------------------------------------------------------------
+
+# How many failures within the cool-off time are too many; 0 is no limit.
+LOGIN_FAILURE_LIMITS = {
+    # Of one user from one address: more than tired fingers need, 20 guesses an hour.
+    ("username", "ip_address"): max(1, env.int("LOGIN_FAILURES_PER_PAIR", default=5)),
+    # From one address, against a few passwords tried on everybody: a hospital behind one
+    # address mistypes less at a change of shifts.
+    ("ip_address",): env.int("LOGIN_FAILURES_PER_ADDRESS", default=100),
+    # Of one user from everywhere: 100 guesses an hour, the most that OWASP's ASVS 4.0.3
+    # allows (2.2.1). One address gets no further than 5, so it locks nobody out elsewhere.
+    ("username",): env.int("LOGIN_FAILURES_PER_USER", default=25),
+}
+AXES_LOCKOUT_PARAMETERS = [list(parameters) for parameters in LOGIN_FAILURE_LIMITS]
+AXES_FAILURE_LIMIT = LOGIN_FAILURE_LIMITS["username", "ip_address"]
+# Short enough that a ward gets by without an administrator at night.
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_COOL_OFF_MINUTES", default=15))
+# A lock ends when its page says, also for a program that goes on with an old password.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_HANDLER = "live.login_failures.LoginThrottle"
+AXES_USERNAME_CALLABLE = "live.login_failures.attempted_name"
+AXES_CLIENT_IP_CALLABLE = "live.login_failures.client_address"
+AXES_LOCKOUT_CALLABLE = "live.throttle.lockout_response"
+# Successful log-ins would be kept for ever, with everybody's address.
+AXES_DISABLE_ACCESS_LOG = True
+# Log lines have the address, which a firewall may read, and neither name nor browser.
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username"]
+# How many proxies of yours a request passes, each appending to X-Forwarded-For. With 0
+# behind one, all clients share its address, and one limit.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # --- Languages, files, logs ---------------------------------------------------
 
@@ -163,4 +203,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    # Its failures and locks; what it does at each step is below that.
+    "loggers": {"axes": {"level": "WARNING"}},
 }

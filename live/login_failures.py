@@ -1,0 +1,133 @@
+"""Whom django-axes counts a failed log-in for, and how many are too many.
+
+server/settings.py names what is here: AXES_HANDLER, AXES_CLIENT_IP_CALLABLE and
+AXES_USERNAME_CALLABLE. The limits are in LOGIN_FAILURE_LIMITS.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
+
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_cool_off
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet, Sum
+from django.db.models.signals import pre_save
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+# A server on a Unix socket, with no proxy in front that tells: all clients are one.
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  nothing is bound to it
+
+# One customer's line has at least this many IPv6 addresses (RIPE-690, section 4.2): counted
+# one by one, each would be a fresh start.
+IPV6_PREFIX = 56
+
+Credentials = dict[str, Any] | None
+
+
+class LoginThrottle(AxesDatabaseHandler):
+    """Axes' handler for the database, with a limit of its own for each count."""
+
+    def get_failures(self, request: HttpRequest, credentials: Credentials = None) -> int:
+        """Return the failures in the unit of AXES_FAILURE_LIMIT, the one limit that Axes knows.
+
+        A count that has reached its own limit becomes exactly that number, and below it less.
+        """
+        return max(
+            _total(attempts) * settings.AXES_FAILURE_LIMIT // limit
+            for attempts, limit in self._counts(request, credentials)
+        )
+
+    def reset_user_attempts(self, request: HttpRequest, credentials: Credentials = None) -> int:
+        """Forget, after a success, the failures of this user from this address only.
+
+        Axes would forget all of the address: with one good account a guesser could wipe out
+        the failures with all others.
+        """
+        of_both, *_others = self.filter_user_attempts(request, credentials)
+        return of_both.delete()[0]
+
+    def lock_ends(self, request: HttpRequest, credentials: Credentials = None) -> datetime | None:
+        """Return when the last lock on this log-in ends, None where there is none."""
+        ends = (_lock_ends(*count, request) for count in self._counts(request, credentials))
+        return max((end for end in ends if end is not None), default=None)
+
+    def _counts(
+        self, request: HttpRequest, credentials: Credentials
+    ) -> Iterator[tuple[QuerySet[AccessAttempt], int]]:
+        counts = self.get_user_attempts(request, credentials)
+        for attempts, limit in zip(counts, settings.LOGIN_FAILURE_LIMITS.values(), strict=True):
+            if limit:
+                yield attempts, limit
+
+
+def _total(attempts: QuerySet[AccessAttempt]) -> int:
+    return attempts.aggregate(total=Sum("failures_since_start"))["total"] or 0
+
+
+def _lock_ends(
+    attempts: QuerySet[AccessAttempt], limit: int, request: HttpRequest
+) -> datetime | None:
+    """Return when so many of `attempts` are too old to count that fewer than `limit` stay."""
+    cool_off = get_cool_off(request)
+    assert cool_off is not None, "AXES_COOLOFF_TIME is not set: locks would never end"
+    left = _total(attempts)
+    end = None
+    for failures, last in attempts.order_by("attempt_time").values_list(
+        "failures_since_start", "attempt_time"
+    ):
+        if left < limit:
+            break
+        left -= failures
+        end = last + cool_off
+    return end
+
+
+@receiver(pre_save, sender=AccessAttempt)
+def _keep_no_form(instance: AccessAttempt, **_: Any) -> None:
+    """Store nothing of the form and the address line: `?next=` may quote a patient's name."""
+    instance.get_data = instance.post_data = ""
+
+
+def attempted_name(request: HttpRequest, credentials: Credentials) -> str | None:
+    """Return the name to count a failure for: the user's, or a digest of what is no user's.
+
+    People type passwords, and patients' names, into the wrong field. A digest is as good to
+    count by, tells nobody what it was, and has a length that fits.
+    """
+    users = get_user_model()
+    name = (credentials or {}).get(users.USERNAME_FIELD)
+    if not name or users._default_manager.filter(**{users.USERNAME_FIELD: name}).exists():
+        return name
+    return "unknown-" + salted_hmac(__name__, name, algorithm="sha256").hexdigest()
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the client's IPv4 address or IPv6 network, as one to count failures for.
+
+    It is the connection's; behind TRUSTED_PROXIES proxies, each of which appends to
+    X-Forwarded-For whom it heard, that header's entry so many from the right: what stands
+    further left may be the client's invention.
+    """
+    peer = request.META.get("REMOTE_ADDR", "")
+    heard = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    proxies = settings.TRUSTED_PROXIES
+    client = heard[-proxies].strip() if 0 < proxies <= len(heard) else peer
+    return _countable(client) or _countable(peer) or UNKNOWN_ADDRESS
+
+
+def _countable(text: str) -> str | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), IPV6_PREFIX), strict=False).network_address)
