@@ -1,0 +1,46 @@
+// snippet
+import { ApolloClient, gql, InMemoryCache } from "@apollo/client";
+import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+import { logIn, withCookie } from "./session.mjs";
+
+const [url = "http://127.0.0.1:8000/graphql/", category = "IX"] = process.argv.slice(2);
+const cookie = await logIn(url, "nurse", "nurse");
+
+const socket = createClient({
+  url: url.replace("http", "ws"),
+  webSocketImpl: withCookie(WebSocket, cookie),
+  connectionParams: { confirmSubscriptions: true }, // see socket.on("message") below
+});
+// Queries and mutations may go over the same socket.
+const client = new ApolloClient({ link: new GraphQLWsLink(socket), cache: new InMemoryCache() });
+
+const subscription = client
+  .subscribe({
+    query: gql`
+      subscription ($category: String) {
+        onNewPatient(category: $category) { message patient { name } }
+      }
+    `,
+    variables: { category },
+  })
+  .subscribe(({ data, error }) => {
+    if (error) console.error("failed:", error);
+    else console.log(JSON.stringify(data.onNewPatient));
+  });
+
+// The confirmation that was asked for has no data, and Apollo 4 passes on no result without:
+// it is seen on the socket. From then on nothing is missed.
+socket.on("message", ({ type, payload }) => {
+  if (type === "next" && payload.data === null) console.log("ready");
+});
+// end of snippet
+
+import { obey, obeyApollo } from "./obey.mjs";
+
+await obey({
+  run: obeyApollo(client, gql),
+  unsubscribe: () => subscription.unsubscribe(),
+  close: () => socket.dispose(),
+});

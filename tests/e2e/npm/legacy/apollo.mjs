@@ -1,0 +1,42 @@
+// snippet
+import { ApolloClient, gql, InMemoryCache } from "@apollo/client/core/index.js";
+import { WebSocketLink } from "@apollo/client/link/ws/index.js";
+import { SubscriptionClient } from "subscriptions-transport-ws";
+import WebSocket from "ws";
+import { logIn, withCookie } from "../session.mjs";
+
+const [url = "http://127.0.0.1:8000/graphql/", category = "IX"] = process.argv.slice(2);
+const cookie = await logIn(url, "nurse", "nurse");
+
+const socket = new SubscriptionClient(
+  url.replace("http", "ws"),
+  { reconnect: true, connectionParams: { confirmSubscriptions: true } },
+  withCookie(WebSocket, cookie),
+);
+// Queries and mutations may go over the same socket.
+const client = new ApolloClient({ link: new WebSocketLink(socket), cache: new InMemoryCache() });
+
+const subscription = client
+  .subscribe({
+    query: gql`
+      subscription ($category: String) {
+        onNewPatient(category: $category) { message patient { name } }
+      }
+    `,
+    variables: { category },
+    fetchPolicy: "no-cache", // an event is told once, and no entity to keep
+  })
+  .subscribe({
+    // The confirmation that was asked for has no data: from then on nothing is missed.
+    next: ({ data }) => console.log(data ? JSON.stringify(data.onNewPatient) : "ready"),
+    error: (error) => console.error("failed:", error),
+  });
+// end of snippet
+
+import { obey, obeyApollo } from "../obey.mjs";
+
+await obey({
+  run: obeyApollo(client, gql),
+  unsubscribe: () => subscription.unsubscribe(),
+  close: () => socket.close(),
+});

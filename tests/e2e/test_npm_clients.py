@@ -1,0 +1,69 @@
+"""The clients that integration developers use, as npm has them, against a real server."""
+
+import json
+
+import pytest
+
+from tests.e2e.clients import CREATE_PATIENT, Browser
+from tests.e2e.programs import NPM, program, require_npm_clients
+
+CLIENTS = [
+    "graphql-ws.mjs",
+    "apollo.mjs",
+    "legacy/subscriptions-transport-ws.mjs",
+    "legacy/apollo.mjs",
+]
+ME = "query { me { username } }"
+LOGIN = 'mutation { login(username: "demo", password: "demo") { ok } }'
+
+
+def patient(name: str, category: str) -> dict:
+    return {"input": {"name": name, "category": category}}
+
+
+@pytest.fixture(params=CLIENTS)
+async def client(request, server):
+    """A client that watches category IX, as nurse."""
+    node = require_npm_clients()
+    async with program(node, NPM / request.param, server.url, "IX") as running:
+        assert await running.line() == "ready"
+        yield running
+
+
+def plain(value):
+    """Return `value` without the `__typename` that Apollo asks for by itself."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: plain(item) for name, item in value.items() if name != "__typename"}
+
+
+async def ask(client, query, variables=None):
+    """Run an operation over the client's socket."""
+    await client.say(json.dumps({"query": query, "variables": variables}))
+    said = await client.line()
+    assert said.startswith("answer "), said
+    return plain(json.loads(said.removeprefix("answer ")))
+
+
+async def test_a_subscription_gets_its_categorys_patients(server, client):
+    async with Browser(server, "demo") as browser:
+        for name, category in (("Ada", "IX"), ("Bo", "X"), ("Cy", "IX")):
+            await browser.post(CREATE_PATIENT, patient(name, category))
+    assert [plain(json.loads(await client.line())) for _ in range(2)] == [
+        {"message": f"New patient added: {name}", "patient": {"name": name}}
+        for name in ("Ada", "Cy")
+    ]
+    assert await client.end() == 0, client.printed
+
+
+async def test_queries_and_mutations_go_over_the_socket(client):
+    assert (await ask(client, ME))["data"] == {"me": {"username": "nurse"}}
+    assert (await ask(client, CREATE_PATIENT, patient("Di", "IX")))["codes"] == ["FORBIDDEN"]
+
+    assert (await ask(client, LOGIN))["data"] == {"login": {"ok": True}}
+    created = (await ask(client, CREATE_PATIENT, patient("Di", "X")))["data"]["createPatient"]
+    assert created["errors"] == []
+    assert created["patient"]["id"]
+    assert await client.end() == 0, client.printed
