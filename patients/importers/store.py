@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.synthea import Admission
@@ -63,10 +64,12 @@ class PatientStore:
 
     def _present(self, admissions: Sequence[Admission]) -> dict[str, Patient]:
         ids = [admission.person.external_id for admission in admissions]
+        return {row.external_id: row for row in self._rows(ids)}
+
+    def _rows(self, external_ids: Sequence[str]) -> QuerySet[Patient]:
         # The index on external ids leaves the empty one out, so the question has to as well.
-        rows = Patient.objects.filter(external_id__in=ids).exclude(external_id="")
-        rows = rows.select_related("category").select_for_update(of=("self",))
-        return {row.external_id: row for row in rows}
+        rows = Patient.objects.filter(external_id__in=external_ids).exclude(external_id="")
+        return rows.order_by("pk").select_related("category").select_for_update(of=("self",))
 
     def _values(self, admission: Admission) -> dict[str, Any]:
         person, encounter = admission.person, admission.encounter

@@ -1,0 +1,153 @@
+"""The demo set-up: made once, known to all, and so on this machine only."""
+
+import io
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from patients import demo
+from patients.models import DiseaseCategory, Patient
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _debug(settings):
+    settings.DEBUG = True
+
+
+def run(**options):
+    out = io.StringIO()
+    call_command("demo", stdout=out, **options)
+    return out.getvalue()
+
+
+def rows():
+    return list(Patient.objects.order_by("pk").values("pk", "external_id", "name", "status"))
+
+
+def test_it_says_where_to_go_and_the_log_ins():
+    out = run(host="127.0.0.1", port=8123)
+    assert "http://127.0.0.1:8123/graphql/" in out
+    assert "http://127.0.0.1:8123/admin/" in out
+    assert "demo / demo" in out
+    assert "nurse / nurse" in out
+
+
+def test_an_ipv6_address_is_bracketed():
+    assert "http://[::1]:8000/admin/" in run(host="::1")
+
+
+def test_the_log_ins_work(client):
+    run()
+    assert client.login(username="demo", password="demo")
+    assert client.login(username="nurse", password="nurse")
+
+
+def test_what_the_log_ins_may_do():
+    run()
+    everything, nurse = User.objects.get(username="demo"), User.objects.get(username="nurse")
+    assert everything.is_superuser
+    assert nurse.is_staff
+    assert nurse.get_all_permissions() == {"patients.view_patient"}
+
+
+def test_about_thirty_patients_of_all_kinds():
+    run()
+    patients = Patient.objects.select_related("category")
+    assert 25 <= len(patients) <= 35
+    assert len({p.category.code for p in patients}) >= 15
+    assert len({p.name for p in patients}) == len(patients)
+    assert {p.sex for p in patients} >= {"male", "female"}
+    assert {p.status for p in patients} == {"admitted", "discharged"}
+    for patient in patients:
+        patient.full_clean()
+        assert patient.birth_date < patient.admitted_at.date()
+        assert patient.reason
+
+
+def test_the_same_patients_on_every_machine():
+    first = [p.name for p in demo.make_patients()]
+    Patient.objects.all().delete()
+    assert [p.name for p in demo.make_patients()] == first
+
+
+def test_a_second_run_keeps_the_data():
+    run()
+    nurse = User.objects.get(username="nurse")
+    nurse.set_password("new")
+    nurse.save()
+    Patient.objects.filter(external_id="DEMO-001").update(name="Renamed")
+    Patient.objects.filter(external_id="DEMO-002").delete()
+    before = rows()
+    out = run()
+    assert rows() == before
+    assert User.objects.count() == 2
+    assert User.objects.get(username="nurse").check_password("new")
+    assert "http://127.0.0.1:8000/graphql/" in out
+
+
+def test_a_second_run_asks_the_database_one_thing(django_assert_num_queries):
+    run()
+    with django_assert_num_queries(3):  # a savepoint around the one question
+        demo.set_up()
+
+
+def test_a_nurse_who_is_there_already_is_left_alone(nurse):
+    password = nurse.password
+    run()
+    nurse.refresh_from_db()
+    assert nurse.password == password
+    assert not nurse.is_staff
+
+
+def test_what_a_hospital_has_already_stays(categories):
+    Patient.objects.create(name="Ann", category=categories["I"], external_id="DEMO-001")
+    run()
+    assert Patient.objects.get(external_id="DEMO-001").name == "Ann"
+
+
+def test_cases_of_a_category_that_is_gone_are_left_out():
+    DiseaseCategory.objects.filter(code="IX").delete()
+    run()
+    assert Patient.objects.filter(external_id__startswith="DEMO-").count() > 20
+
+
+def test_every_case_is_of_a_category_of_a_new_installation(categories):
+    assert {case.category for case in demo.CASES} <= set(categories)
+
+
+def test_it_is_refused_with_debug_off(settings):
+    settings.DEBUG = False
+    with pytest.raises(CommandError, match="DEBUG"):
+        run()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.1.evil.org"]
+)
+def test_it_is_refused_where_others_can_reach_it(host):
+    with pytest.raises(CommandError, match="this machine's own address"):
+        run(host=host)
+    assert not User.objects.exists()
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.8.7", "::1", "[::1]", "localhost", "LOCALHOST"]
+)
+def test_it_runs_on_this_machines_own_address(host):
+    run(host=host)
+    assert User.objects.filter(username="demo").exists()
+
+
+def test_all_or_nothing(monkeypatch):
+    def fail():
+        raise RuntimeError
+
+    monkeypatch.setattr(demo, "make_patients", fail)
+    with pytest.raises(RuntimeError):
+        run()
+    assert not User.objects.exists()
