@@ -1,7 +1,6 @@
 """Subscriptions that share one run: `publish` and the selection once an event, for all members."""
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator
@@ -13,6 +12,7 @@ from graphql import ExecutionResult, GraphQLError
 from live import metrics
 from live.errors import format_error
 from live.payload import unpack
+from live.protocol import encode
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Cohort:
 
     def _deliver(self, event: Event, result: ExecutionResult) -> Iterator[None]:
         """Hand the result to the members; yields now and then, so that the loop can turn."""
-        body = notification_body(result)
+        body = _body(result)
         if body is None:
             return
         for count, member in enumerate(list(self.members), 1):
@@ -205,6 +205,14 @@ def _failure(error: Exception) -> ExecutionResult:
     return ExecutionResult(None, [GraphQLError("", original_error=error)])
 
 
+def _body(result: ExecutionResult) -> str | None:
+    try:
+        return notification_body(result)
+    except Exception as error:
+        # A scalar of the application's gave what JSON does not have.
+        return notification_body(_failure(error))
+
+
 def notification_body(result: ExecutionResult) -> str | None:
     """Return a notification's payload as JSON, None where `publish` skipped it."""
     body: dict[str, Any] = {"data": result.data}
@@ -212,4 +220,4 @@ def notification_body(result: ExecutionResult) -> str | None:
         body["errors"] = [format_error(error) for error in result.errors]
     elif not result.data or all(value is None for value in result.data.values()):
         return None
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return encode(body)

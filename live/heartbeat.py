@@ -45,7 +45,7 @@ class Heartbeat:
         """Do what is due at `now` (of time.monotonic)."""
         if self._socket.closed:
             return
-        if self._socket.protocol.state is not State.ACKNOWLEDGED:
+        if self._socket.protocol.state is State.NEW:
             self._check_init(now)
         elif self._due is not None and now >= self._due:
             self._ping(now)

@@ -1,19 +1,20 @@
 """What a client's message must look like: the one place where their form is checked."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 # For each type: whether it has an id, and what its payload may be.
 TRANSPORT_WS_TYPES = {
-    "connection_init": (False, "object or absent"),
+    "connection_init": (False, "object, absent or empty"),
     "ping": (False, "object or absent"),
     "pong": (False, "object or absent"),
     "subscribe": (True, "request"),
     "complete": (True, "ignored"),
 }
 LEGACY_TYPES = {
-    "connection_init": (False, "object or absent"),
+    "connection_init": (False, "object, absent or empty"),
     "start": (True, "request"),
     "stop": (True, "ignored"),
     "connection_terminate": (False, "ignored"),
@@ -24,6 +25,9 @@ REQUEST_FIELDS: dict[str, tuple[type, str]] = {
     "variables": (dict, "an object"),
     "extensions": (dict, "an object"),
 }
+# Arrays and objects within one another. A real client's variables have a handful; what reads
+# a message later (coercion, sorting, an echo) is recursive, and must not meet its limit.
+MAX_NESTING = 100
 
 
 class Malformed(Exception):
@@ -68,24 +72,56 @@ def read_message(text: str | None, *, legacy: bool) -> Message:
 def _read_object(text: str | None) -> dict[str, Any]:
     if text is None:
         raise Malformed("Message must be text, not binary")
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise Malformed("Message is not JSON") from None
+    value = _read_json(text)
     if not isinstance(value, dict):
         raise Malformed("Message must be an object")
+    # Only a text with many brackets can be nested deeply, and has to be looked through.
+    if text.count("[") + text.count("{") > MAX_NESTING and _nesting(value) > MAX_NESTING:
+        raise Malformed("Message is nested too deeply")
     return value
 
 
+def _read_json(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except json.JSONDecodeError:
+        raise Malformed("Message is not JSON") from None
+    except RecursionError:
+        raise Malformed("Message is nested too deeply") from None
+    except ValueError:  # an integer of more digits than Python converts
+        raise Malformed("Message has a number that is too large") from None
+
+
 def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
+    raise Malformed("Message is not JSON")  # NaN and Infinity are Python's
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        # JSON allows 1e999, but has no way to send it back.
+        raise Malformed("Message has a number that is too large")
+    return number
+
+
+def _nesting(value: Any) -> int:
+    """Return how many arrays and objects are within one another, without recursion."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [
+            below for each in level for below in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth
 
 
 def _read_payload(payload: Any, form: str, id: str | None) -> dict[str, Any] | None:
     if form == "ignored":
         return None
+    if payload is None and form != "request":
+        return None
     # The library's own Python client sends an empty string for no payload.
-    if form == "object or absent" and payload in (None, ""):
+    if payload == "" and form == "object, absent or empty":
         return None
     if not isinstance(payload, dict):
         raise Malformed("Message payload must be an object", id)

@@ -60,7 +60,7 @@ class Initialise:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Run an operation; call `finish` with its id when it has ended."""
+    """Run an operation, not before the ack; call `finish` with its id when it has ended."""
 
     id: str
     payload: dict[str, Any]
@@ -163,7 +163,7 @@ class Connection:
         return Close(CloseCode.TOO_MANY_REQUESTS, "Too many initialisation requests")
 
     def _on_subscribe(self, message: Message) -> Action:
-        if self.state is not State.ACKNOWLEDGED:
+        if not self._may_start:
             return self._refuse_early(message.id)
         if message.id in self.running:
             return self._refuse_duplicate(message.id)
@@ -171,6 +171,13 @@ class Connection:
         return Start(message.id, message.payload or {})
 
     _on_start = _on_subscribe
+
+    @property
+    def _may_start(self) -> bool:
+        # The legacy client does not wait for the ack: it sends what it has right behind its
+        # connection_init. The application holds such operations back until the ack.
+        early = State.INITIALISING if self.is_legacy else State.ACKNOWLEDGED
+        return self.state in (early, State.ACKNOWLEDGED)
 
     def _refuse_early(self, id: str) -> Action:
         if self.is_legacy:
@@ -219,5 +226,20 @@ def unauthenticated(message: str) -> dict[str, Any]:
 
 
 def encode(message: dict[str, Any]) -> str:
-    """Return a message as the text of a frame."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    """Return a message, or its payload, as the text of a frame.
+
+    Raises TypeError or ValueError for what JSON does not have: a NaN, an object.
+    """
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    if not text.isascii() and not _is_utf8(text):
+        return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    # JSON's escapes can spell half a surrogate pair, which no frame can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
