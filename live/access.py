@@ -6,7 +6,6 @@ from django.conf import settings
 
 from live.conf import conf
 from live.errors import Forbidden
-from live.execution import Document
 
 
 def may_introspect(user: Any) -> bool:
@@ -17,7 +16,7 @@ def may_introspect(user: Any) -> bool:
     return allowed == "everyone"
 
 
-def check_introspection(document: Document, user: Any) -> None:
-    """Raise Forbidden where the document introspects the schema and `user` may not."""
-    if document.introspects and not may_introspect(user):
+def check_introspection(introspects: bool, user: Any) -> None:
+    """Raise Forbidden where a document introspects the schema and `user` may not."""
+    if introspects and not may_introspect(user):
         raise Forbidden("Introspection is for staff only.")

@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-import channels.auth
-from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY, authenticate, get_user, get_user_model
+from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.contrib.auth import login as django_login
 from django.contrib.auth import logout as django_logout
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
+from live import throttle
 from live.context import Context
 from live.errors import BadInput, Forbidden, Unauthenticated
 from live.threads import in_worker_thread
@@ -53,6 +52,23 @@ def identify(secret: str) -> tuple[Any, int]:
     if token is None:
         raise Unauthenticated("The access token is not valid.")
     return token.user, token.pk
+
+
+def user_of_request(request: HttpRequest) -> Any:
+    """Return the user behind an HTTP request: by its access token, else by its session. Sync.
+
+    Raises BadInput or Unauthenticated for a token that is none: the session that may come
+    along is not what the client meant.
+    """
+    secret = bearer_secret(request.headers.get("Authorization", ""))
+    if secret is not None:
+        return identify(secret)[0]
+    return get_user(request)
+
+
+def is_bearer(request: HttpRequest) -> bool:
+    """Whether an access token identifies the request, so that no foreign page can ride on it."""
+    return request.headers.get("Authorization", "").lower().startswith("bearer")
 
 
 async def take_bearer(scope: dict[str, Any], payload: dict[str, Any]) -> None:
@@ -127,25 +143,38 @@ def _stored_user(scope: dict[str, Any]) -> Any:
 def login(context: Context, *, username: str, password: str) -> bool:
     """Log the connection in and return True; False where the name or password is wrong.
 
-    Sync: call it from a worker thread.
+    Raises RateLimited after too many failures. Sync: call it from a worker thread.
     """
-    user = authenticate(context.get("request"), username=username, password=password)
+    request = _request(context)
+    user = throttle.authenticate(request, username=username, password=password)
     if user is None:
         return False
-    if context.channels_scope is None:
-        django_login(context.request, user)
-    else:
-        async_to_sync(channels.auth.login)(context.channels_scope, user)
-        context.session.save()
+    django_login(request, user)
+    if context.channels_scope is not None:
+        # Over HTTP, Django's middleware does it.
+        request.session.save()
+        context.channels_scope.pop(TOKEN_ID, None)
     context.user = user
     return True
 
 
 def logout(context: Context) -> None:
     """Log the connection out and end its session. Sync: call it from a worker thread."""
-    if context.channels_scope is None:
-        django_logout(context.request)
-    else:
-        async_to_sync(channels.auth.logout)(context.channels_scope)
+    django_logout(_request(context))
+    if context.channels_scope is not None:
         context.channels_scope.pop(TOKEN_ID, None)
     context.user = AnonymousUser()
+
+
+def _request(context: Context) -> HttpRequest:
+    """Return what Django's log-in works on: the request, or one that stands for the socket."""
+    if context.channels_scope is None:
+        return context.request
+    return throttle.login_request(context.channels_scope)
+
+
+def keeps_cookies(context: Context) -> bool:
+    """Whether the client sent any cookie: one that did will keep its session's too."""
+    if context.channels_scope is None:
+        return bool(context.request.COOKIES)
+    return any(name == b"cookie" for name, _ in context.channels_scope["headers"])

@@ -55,6 +55,8 @@ DEFAULTS: dict[str, Any] = {
     "MESSAGES_AT_ONCE": 500,
     # Seconds for a query or mutation: whoever asked has given up by then.
     "OPERATION_TIMEOUT": 30,
+    # Hours that a token from a log-in lasts: a shift, and the hand-over after it.
+    "LOGIN_TOKEN_HOURS": 12,
     # Who may introspect the schema: "everyone", "staff" or "nobody"; None is everyone while
     # DEBUG is on, staff otherwise.
     "INTROSPECTION": None,

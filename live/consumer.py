@@ -55,6 +55,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.operations: dict[str, Operation] = {}
         self.closed = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._initialising: asyncio.Task[None] | None = None
         self._rechecking: asyncio.Task[None] | None = None
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
         # The library's manager would run sync resolvers on the event loop.
@@ -144,8 +145,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         try:
             await self._receive(text_data)
         except Exception as error:
-            logger.error("A socket failed: %s", type(error).__name__)
-            self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"))
+            self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"), cause=error)
 
     async def _receive(self, text: str | None) -> None:
         if text is not None and len(text.encode(errors="replace")) > conf.MAX_MESSAGE_BYTES:
@@ -162,15 +162,15 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             case Reply(message):
                 self.send_message(message)
             case Initialise(payload):
-                await self._run(self._initialise(payload))
+                self._initialising = self.spawn(self._initialise(payload))
+                await self._in_order(self._initialising)
             case Start(id, payload):
                 await self._start(id, payload)
             case Stop(id, reply):
                 self._stop(id, reply)
 
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work beside the socket, or before its next message where order is strict."""
-        task = self.spawn(work)
+    async def _in_order(self, task: "asyncio.Task[None]") -> None:
+        """Let `task` go on beside the socket, or end before the next message if that is asked."""
         if self.strict_ordering:
             await task
 
@@ -186,11 +186,10 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         try:
             await self._admit(payload)
         except Exception as error:
-            logger.info("A connection was refused: %s", type(error).__name__)
             message, close = self.protocol.reject()
             if message is not None:
                 self.send_message(message)
-            self.close_with(close)
+            self.close_with(close, cause=error)
             return
         acknowledgement = {"server": "Wardcast", "version": VERSION, "ping": self.send_ping_every}
         self.send_message(self.protocol.acknowledge(acknowledgement))
@@ -208,7 +207,14 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET:
             operation.fail([TooManyOperations(limit="operations_per_socket")])
             return
-        await self._run(operation.run(payload))
+        await self._in_order(self.spawn(self._run(operation, payload)))
+
+    async def _run(self, operation: Operation, payload: dict[str, Any]) -> None:
+        """Run an operation once the client is admitted; nothing runs for one that is not."""
+        if self._initialising and not self._initialising.done():
+            await asyncio.wait([self._initialising])
+        if self.protocol.state is protocol.State.ACKNOWLEDGED and not operation.ended:
+            await operation.run(payload)
 
     def _stop(self, id: str, reply: dict[str, Any] | None) -> None:
         operation = self.operations.get(id)
@@ -255,12 +261,15 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         """Send a protocol message; must not wait."""
         self.outbox.put(protocol.encode(message))
 
-    def close_with(self, close: Close) -> None:
+    def close_with(self, close: Close, cause: Exception | None = None) -> None:
         """Close the socket, after what was sent before."""
         if not self.closed:
             self.closed = True
             metrics.closes.labels(code=int(close.code)).inc()
-            logger.info("Closing a socket with %d: %s", close.code, close.reason)
+            # Of a cause only its type: its text may quote the client, or a patient.
+            why = f"{close.reason} ({type(cause).__name__})" if cause else close.reason
+            level = logging.ERROR if close.code is CloseCode.INTERNAL_ERROR else logging.INFO
+            logger.log(level, "Closing a socket with %d: %s", close.code, why)
             self.spawn(self._close(close))
 
     async def _close(self, close: Close) -> None:
@@ -292,6 +301,11 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         """Close the socket if it watches: what was sent meanwhile is not known."""
         if self.watching():
             self.close_with(Close(CloseCode.EVENTS_LOST, "Events may have been missed"))
+
+    def kicked(self, user_ids: frozenset[int]) -> None:
+        """Close the socket if it is one of these users'."""
+        if auth.user_id(self.scope) in user_ids:
+            self.close_with(Close(CloseCode.FORBIDDEN, "Ended by an administrator"))
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:
         """Withhold what comes until it is known what the user may see now."""

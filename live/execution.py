@@ -1,5 +1,6 @@
 """From a request's text to its result: one way for HTTP and for sockets."""
 
+import asyncio
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ from graphql import (
     validate,
 )
 
+from live.access import check_introspection
 from live.conf import conf
 from live.context import Context
-from live.errors import BadInput, QueryTooComplex
+from live.errors import BadInput, QueryTooComplex, Timeout
 from live.limits import Bounds, check_document
 from live.threads import in_worker_thread
 
@@ -134,7 +136,12 @@ async def run(
     context: Context,
     middleware: MiddlewareManager,
 ) -> ExecutionResult:
-    """Execute a query or mutation; sync resolvers run in worker threads (see live.threads)."""
+    """Execute a query or mutation; sync resolvers run in worker threads (see live.threads).
+
+    Raises Forbidden where the user may not introspect, and Timeout after OPERATION_TIMEOUT
+    seconds. What runs in a thread then goes on: it cannot be stopped.
+    """
+    check_introspection(document.introspects, context.get("user"))
     result = execute(
         schema.graphql_schema,
         document.valid_ast,
@@ -143,7 +150,13 @@ async def run(
         operation_name=request.operation_name,
         middleware=middleware,
     )
-    return result if isinstance(result, ExecutionResult) else await result
+    if isinstance(result, ExecutionResult):
+        return result
+    try:
+        async with asyncio.timeout(conf.OPERATION_TIMEOUT):
+            return await result
+    except TimeoutError:
+        raise Timeout(limit="operation_timeout") from None
 
 
 def is_subscription(operation: OperationDefinitionNode) -> bool:

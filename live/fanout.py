@@ -32,6 +32,9 @@ class Socket(Protocol):
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:
         """Somebody's rights changed (None: anybody's may have); must not wait."""
 
+    def kicked(self, user_ids: frozenset[int]) -> None:
+        """These users' sockets are to end."""
+
     def events_lost(self) -> None:
         """The channel layer was away: what was sent meanwhile is not known."""
 
@@ -211,6 +214,7 @@ class Hub:
                 "live.event": self._on_event,
                 "live.unsubscribe": self._on_unsubscribe,
                 "live.rights": self._on_rights,
+                "live.kick": self._on_kick,
             }[message["type"]]
             handler(message)
         except Exception as error:
@@ -233,6 +237,10 @@ class Hub:
         ids = message["users"]
         for socket in list(self.sockets):
             socket.rights_changed(None if ids is None else frozenset(ids))
+
+    def _on_kick(self, message: dict[str, Any]) -> None:
+        for socket in list(self.sockets):
+            socket.kicked(frozenset(message["users"]))
 
     def _hearing(self, groups: Iterable[str]) -> dict[Cohort, None]:
         """Return the cohorts that are in any of `groups`, each once."""

@@ -1,6 +1,5 @@
 """One operation of one socket, from its request to its end."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterable
@@ -8,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import ExecutionResult
 
-from live.access import check_introspection
 from live.cohort import Member
-from live.conf import conf
 from live.context import Context
-from live.errors import LiveError, Timeout, format_error
+from live.errors import LiveError, format_error
 from live.execution import Document, Request, is_subscription, prepare, run
 from live.opening import Opened, open_subscription, sharing
 
@@ -48,9 +45,7 @@ class Operation:
             if document.errors:
                 self.fail(document.errors)
                 return
-            operation = document.operation(request.operation_name)
-            check_introspection(document, self.socket.scope.get("user"))
-            if is_subscription(operation):
+            if is_subscription(document.operation(request.operation_name)):
                 await self._subscribe(document, request)
             else:
                 await self._execute(document, request)
@@ -60,17 +55,9 @@ class Operation:
     async def _execute(self, document: Document, request: Request) -> None:
         scope = self.socket.scope
         user = scope.get("user")
-        try:
-            async with asyncio.timeout(conf.OPERATION_TIMEOUT):
-                result = await run(
-                    self.socket.schema,
-                    document,
-                    request,
-                    self._context(request),
-                    self.socket.middleware_manager,
-                )
-        except TimeoutError:
-            raise Timeout(limit="operation_timeout") from None
+        context = self._context(request)
+        manager = self.socket.middleware_manager
+        result = await run(self.socket.schema, document, request, context, manager)
         self._send_result(result)
         if scope.get("user") is not user:
             self.socket.user_changed()
@@ -96,7 +83,8 @@ class Operation:
             return
         self._opened = opened
         self._document, self._request = document, request
-        await self.socket.hub.listening()
+        if not self.ended:
+            await self.socket.hub.listening()
         if self.ended:
             await self._tell_unsubscribed()
         else:
@@ -126,11 +114,10 @@ class Operation:
             return
         try:
             await self._opened.authorize()
+            if not self.ended:
+                self.socket.hub.readmit(self.member, *self._sharing())
         except Exception as error:
             self.fail([error])
-            return
-        if not self.ended:
-            self.socket.hub.readmit(self.member, *self._sharing())
 
     # ---- Receiver: what the hub calls
 
@@ -176,6 +163,7 @@ class Operation:
             self.socket.send_message(message)
         if self.member is not None:
             self.socket.hub.part(self.member)
+        if self._opened is not None:
             self.socket.spawn(self._tell_unsubscribed())
 
     async def _tell_unsubscribed(self) -> None:

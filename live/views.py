@@ -15,7 +15,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, OperationType
 
-from live import http
+from live import auth, http
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, Forbidden
@@ -32,7 +32,7 @@ class CookieCsrfCheck(CsrfViewMiddleware):
 
     def refuses(self, request: HttpRequest) -> bool:
         """Whether the request may have been sent by a foreign page."""
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or auth.is_bearer(request):
             return False
         self.process_request(request)
         return self.process_view(request, _no_view, (), {}) is not None
@@ -111,7 +111,7 @@ class GraphQLView(View):
         connection = {
             "request": http_request,
             "session": http_request.session,
-            "user": await http_request.auser(),
+            "user": await sync_to_async(auth.user_of_request)(http_request),
             "language": get_language(),
         }
         operation = {

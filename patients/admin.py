@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from patients import services
+from patients import selectors, services
 from patients.models import DiseaseCategory, Patient
 
 # Nobody leafs through more pages than this makes, and it is counted in milliseconds.
@@ -34,6 +34,7 @@ class DiseaseCategoryAdmin(admin.ModelAdmin):
 
     list_display = ("code", "name", "block_range")
     search_fields = ("code", "name")
+    filter_horizontal = ("viewers",)
 
 
 @admin.register(Patient)
@@ -60,6 +61,19 @@ class PatientAdmin(admin.ModelAdmin):
     )
     readonly_fields = ("recorded_on",)
     actions = ("discharge",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
+        """Leave out the patients of categories that are restricted to others."""
+        patients = super().get_queryset(request)
+        hidden = selectors.hidden_categories(user=request.user)
+        return patients.exclude(category__in=hidden) if hidden else patients
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the categories that the user sees."""
+        if db_field.name == "category":
+            hidden = selectors.hidden_categories(user=request.user)
+            kwargs["queryset"] = DiseaseCategory.objects.exclude(pk__in=hidden)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,6 +1,6 @@
 """The forms behind the mutations: what a client may write, and how it is checked."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from graphene import String
 from graphene_django.forms.converter import convert_form_field
 
+from patients import selectors
 from patients.models import DiseaseCategory, Patient
 
 
@@ -49,6 +50,13 @@ class PatientForm(forms.ModelForm):
         model = Patient
         fields = ("name", "category", "birth_date", "sex", "reason", "external_id")
 
+    def __init__(self, *args: Any, user: Any = None, **kwargs: Any) -> None:
+        """Offer the categories that `user` sees; to others nobody can be admitted by them."""
+        super().__init__(*args, **kwargs)
+        if user is not None:
+            visible = selectors.categories_visible(user=user)
+            cast(forms.ModelChoiceField, self.fields["category"]).queryset = visible
+
     def clean_sex(self) -> str:
         """Without an answer it is not known, which FHIR has a code for."""
         return self.cleaned_data["sex"] or Patient.Sex.UNKNOWN
@@ -69,7 +77,14 @@ class PatientChangeForm(PatientForm):
             self.fields[name].required = self.is_bound
 
 
-class DischargeForm(forms.ModelForm):
+class UserlessForm(forms.ModelForm):
+    """A form in which nothing depends on who fills it in."""
+
+    def __init__(self, *args: Any, user: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
+class DischargeForm(UserlessForm):
     """Discharge a patient, now or at a given time."""
 
     class Meta:
@@ -82,7 +97,7 @@ class DischargeForm(forms.ModelForm):
         return super().clean() or self.cleaned_data
 
 
-class DeleteForm(forms.ModelForm):
+class DeleteForm(UserlessForm):
     """Delete a patient: nothing to fill in."""
 
     class Meta:

@@ -1,5 +1,6 @@
 """The accounts' part of the schema: who am I, log in, log out."""
 
+from datetime import timedelta
 from typing import Any
 
 import graphene
@@ -7,6 +8,8 @@ from django.contrib.auth import get_user_model
 from graphene_django import DjangoObjectType
 
 from live import auth
+from live.conf import conf
+from live.tokens import issue_token
 
 
 class UserType(DjangoObjectType):
@@ -33,6 +36,9 @@ class LoginPayload(graphene.Mutation):
     """Log in on this connection: a socket stays logged in, HTTP gets a session cookie."""
 
     ok = graphene.Boolean(required=True, description="False: no such user, or a wrong password.")
+    token = graphene.String(
+        description="An access token, for a client that keeps no cookies; made if asked for."
+    )
 
     class Arguments:
         username = graphene.String(required=True)
@@ -43,6 +49,14 @@ class LoginPayload(graphene.Mutation):
         root: Any, info: graphene.ResolveInfo, username: str, password: str
     ) -> "LoginPayload":
         return LoginPayload(ok=auth.login(info.context, username=username, password=password))
+
+    @staticmethod
+    def resolve_token(root: "LoginPayload", info: graphene.ResolveInfo) -> str | None:
+        if not root.ok or auth.keeps_cookies(info.context):
+            return None
+        lifetime = timedelta(hours=conf.LOGIN_TOKEN_HOURS)
+        _, secret = issue_token(user=info.context.user, label="log-in", expires_in=lifetime)
+        return secret
 
 
 class LogoutPayload(graphene.Mutation):

@@ -7,7 +7,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from server.schema import schema
-from server.views import GraphQLView
+from server.views import GraphQLView, metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="graphql")),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="registration/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("metrics", metrics, name="metrics"),
     # Browsers ask for it wherever a page names none, as the admin does.
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}server/icon.svg")),
 ]

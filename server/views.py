@@ -4,10 +4,11 @@ from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views import csrf as django_csrf
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import live.views
-from live import http
-from live.errors import Forbidden
+from live import auth, http
+from live.errors import Forbidden, LiveError
 from server import headers
 
 
@@ -18,6 +19,17 @@ class GraphQLView(live.views.GraphQLView):
     def graphiql(self, request: HttpRequest) -> HttpResponse:
         """Render the page."""
         return super().graphiql(request)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Show Prometheus' counters and gauges to staff, by session or access token."""
+    try:
+        user = auth.user_of_request(request)
+    except LiveError:
+        user = None
+    if user is None or not (user.is_active and user.is_staff):
+        return HttpResponse("For staff only.\n", status=403, content_type="text/plain")
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

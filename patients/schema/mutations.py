@@ -35,14 +35,16 @@ class PatientMutation(DjangoModelFormMutation):
     @classmethod
     def get_form_kwargs(cls, root: Any, info: graphene.ResolveInfo, **input: Any) -> dict[str, Any]:
         """Return the form's data and instance; the row is locked until the mutation is done."""
+        user = info.context.user
         if "id" not in input:
-            return {"data": input}
+            return {"data": input, "user": user}
         pk = patient_pk(input.pop("id"))
-        visible = selectors.patients_visible(user=info.context.user)
+        visible = selectors.patients_visible(user=user)
         patient = visible.select_for_update(of=("self",)).filter(pk=pk).first()
         if patient is None:
             raise NotFound("There is no such patient.")
-        return {"data": {**PatientForm.present_values(patient), **input}, "instance": patient}
+        data = {**PatientForm.present_values(patient), **input}
+        return {"data": data, "instance": patient, "user": user}
 
 
 class CreatePatientMutation(PatientMutation):

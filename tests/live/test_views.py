@@ -55,7 +55,8 @@ def test_an_answer_is_kept_by_no_cache(client):
     assert "Accept" in response["Vary"]
 
 
-def test_a_query_may_come_by_get(client):
+def test_a_query_may_come_by_get(client, settings):
+    settings.LIVE = {"INTROSPECTION": "everyone"}
     response = client.get(URL, {"query": "query Q($n: String!) { __type(name: $n) { name } }"})
     assert codes(response) == ["BAD_INPUT"]
     parameters = {
