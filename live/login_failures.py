@@ -4,17 +4,17 @@ server/settings.py names what is here: AXES_HANDLER, AXES_CLIENT_IP_CALLABLE and
 AXES_USERNAME_CALLABLE. The limits are in LOGIN_FAILURE_LIMITS.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_cool_off
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet, Sum
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -30,6 +30,14 @@ IPV6_PREFIX = 56
 Credentials = dict[str, Any] | None
 
 
+class Failures(NamedTuple):
+    """How often one browser at one address failed with one name, and when it last did."""
+
+    ip_address: str
+    failures_since_start: int
+    attempt_time: datetime
+
+
 class LoginThrottle(AxesDatabaseHandler):
     """Axes' handler for the database, with a limit of its own for each count."""
 
@@ -39,8 +47,8 @@ class LoginThrottle(AxesDatabaseHandler):
         A count that has reached its own limit becomes exactly that number, and below it less.
         """
         return max(
-            _total(attempts) * settings.AXES_FAILURE_LIMIT // limit
-            for attempts, limit in self._counts(request, credentials)
+            _total(failures) * settings.AXES_FAILURE_LIMIT // limit
+            for failures, limit in self._counts(request, credentials)
         )
 
     def reset_user_attempts(self, request: HttpRequest, credentials: Credentials = None) -> int:
@@ -54,38 +62,53 @@ class LoginThrottle(AxesDatabaseHandler):
 
     def lock_ends(self, request: HttpRequest, credentials: Credentials = None) -> datetime | None:
         """Return when the last lock on this log-in ends, None where there is none."""
-        ends = (_lock_ends(*count, request) for count in self._counts(request, credentials))
-        return max((end for end in ends if end is not None), default=None)
+        cool_off = get_cool_off(request)
+        assert cool_off is not None, "AXES_COOLOFF_TIME is not set: locks would never end"
+        lasts = (_holds_it_up(*count) for count in self._counts(request, credentials))
+        return max((last + cool_off for last in lasts if last is not None), default=None)
 
     def _counts(
         self, request: HttpRequest, credentials: Credentials
-    ) -> Iterator[tuple[QuerySet[AccessAttempt], int]]:
+    ) -> Iterator[tuple[list[Failures], int]]:
+        """Return for each limit the failures that count towards it, latest first."""
         counts = self.get_user_attempts(request, credentials)
-        for attempts, limit in zip(counts, settings.LOGIN_FAILURE_LIMITS.values(), strict=True):
+        limits = settings.LOGIN_FAILURE_LIMITS.items()
+        for attempts, (parameters, limit) in zip(counts, limits, strict=True):
             if limit:
-                yield attempts, limit
+                failures = attempts.order_by("-attempt_time").values_list(*Failures._fields)
+                latest_first = list(map(Failures._make, failures))
+                if "ip_address" not in parameters:
+                    latest_first = _of_each_address(latest_first, settings.AXES_FAILURE_LIMIT)
+                yield latest_first, limit
 
 
-def _total(attempts: QuerySet[AccessAttempt]) -> int:
-    return attempts.aggregate(total=Sum("failures_since_start"))["total"] or 0
+def _total(failures: Iterable[Failures]) -> int:
+    return sum(row.failures_since_start for row in failures)
 
 
-def _lock_ends(
-    attempts: QuerySet[AccessAttempt], limit: int, request: HttpRequest
-) -> datetime | None:
-    """Return when so many of `attempts` are too old to count that fewer than `limit` stay."""
-    cool_off = get_cool_off(request)
-    assert cool_off is not None, "AXES_COOLOFF_TIME is not set: locks would never end"
-    left = _total(attempts)
-    end = None
-    for failures, last in attempts.order_by("attempt_time").values_list(
-        "failures_since_start", "attempt_time"
-    ):
-        if left < limit:
-            break
-        left -= failures
-        end = last + cool_off
-    return end
+def _of_each_address(failures: Iterable[Failures], most: int) -> list[Failures]:
+    """Return `failures` with at most so many of each address, the first ones.
+
+    Tries that run at the same time all get past a lock that the first of them sets. However
+    many there are, one address must not lock a user out everywhere.
+    """
+    counted: Counter[str] = Counter()
+    capped = []
+    for row in failures:
+        count = min(row.failures_since_start, most - counted[row.ip_address])
+        counted[row.ip_address] += count
+        capped.append(row._replace(failures_since_start=count))
+    return capped
+
+
+def _holds_it_up(latest_first: Iterable[Failures], limit: int) -> datetime | None:
+    """Return the time of the failure that, once forgotten, leaves fewer than `limit`."""
+    total = 0
+    for row in latest_first:
+        total += row.failures_since_start
+        if total >= limit:
+            return row.attempt_time
+    return None
 
 
 @receiver(pre_save, sender=AccessAttempt)

@@ -100,6 +100,13 @@ def test_one_address_locks_nobody_out_elsewhere_however_long_it_tries(nurse):
     assert log_in("nurse", "nurse", OFFICE) == nurse
 
 
+def test_nor_does_it_with_many_tries_at_once(nurse):
+    """Those that are under way when the lock is set are counted beyond it."""
+    fail("nurse", 2)
+    AccessAttempt.objects.update(failures_since_start=50)
+    assert log_in("nurse", "nurse", OFFICE) == nurse
+
+
 def test_another_browser_is_no_fresh_start(nurse):
     for agent in (b"one", b"two"):
         with suppress(RateLimited):
