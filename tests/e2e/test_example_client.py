@@ -18,7 +18,9 @@ COMMAND = [sys.executable, "-m", "example_client"]
 
 def environment(server, user, **more):
     """Return the environment of a client that logs in as `user`; anonymous for None."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("WARDCAST_")}
+    # PYTHONUNBUFFERED would hide a line that is not flushed.
+    ours = ("WARDCAST_", "PYTHONUNBUFFERED")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     log_in = {"WARDCAST_USER": user, "WARDCAST_PASSWORD": user} if user else {}
     return {**inherited, "WARDCAST_URL": server.url, **log_in, **more}
 

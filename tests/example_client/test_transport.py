@@ -81,9 +81,15 @@ async def test_close_code_and_reason_reach_the_caller(connected):
 
 
 async def test_sending_on_a_closed_connection_leaves_the_reason_to_receive(connected):
-    async with connected(closing(4403, b"logged out")) as client:
-        for _ in range(2):
-            await client.send({"type": "ping"})
+    async def vanish(server):
+        await server.ws._writer.close(4403, b"logged out")  # and does not wait for the reply
+        server.ws._req.transport.close()
+
+    async with connected(vanish) as client:
+        async with asyncio.timeout(5):
+            while not client._connection._writer.transport.is_closing():  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        await client.send({"type": "ping"})
         with pytest.raises(NotPermitted, match="logged out"):
             await client.receive()
 
