@@ -19,6 +19,9 @@ VERSION = 1
 # MessagePack's application-specific extension codes. Never reuse one.
 MODEL, DATETIME, DATE, TIME, DECIMAL, UUID = range(1, 7)
 
+# Deeper places are not searched for: an endless one (a list in itself) has no bottom.
+DEEPEST_PLACE = 20
+
 
 class PayloadError(ValueError):
     """A payload that cannot be packed, or bytes that cannot be unpacked."""
@@ -27,34 +30,55 @@ class PayloadError(ValueError):
 def pack(payload: Any) -> bytes:
     """Return `payload` as bytes.
 
-    It may hold None, booleans, 64-bit integers, floats, strings, bytes, lists, tuples,
-    dicts, models (their concrete fields), aware and naive datetimes, dates, times,
-    decimals and UUIDs. Raises PayloadError that names the place of anything else.
+    It may hold None, booleans, 64-bit integers, floats, strings, bytes, lists, tuples
+    (which arrive as lists), dicts, models (their concrete fields), dates, times, decimals,
+    UUIDs, and datetimes: an aware one arrives as the same instant at the same offset, without
+    its zone's name. Raises PayloadError that names the place of anything else.
     """
     try:
+        _check_keys(payload)
         return bytes([VERSION]) + msgpack.packb(payload, default=_extend)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError):
         place = _find_unpackable(payload)
-        raise PayloadError(f"A broadcast's {place} cannot be packed") from error
+        # Without its cause, which may quote a value.
+        raise PayloadError(f"A broadcast's {place} cannot be packed") from None
 
 
 def unpack(packed: bytes) -> Any:
     """Return what was packed; models come as instances that no query was made for.
 
-    Raises PayloadError for another version's bytes, or damaged ones.
+    A field that the sender's release of a model lacks is deferred, one that only the sender
+    has is left out. Raises PayloadError for another version's bytes, or damaged ones.
     """
     if not packed or packed[0] != VERSION:
         found = packed[0] if packed else "none"
         raise PayloadError(f"Payload version {found} is not {VERSION}: another release sent it")
     try:
         return msgpack.unpackb(memoryview(packed)[1:], ext_hook=_restore, strict_map_key=False)
-    except (ValueError, LookupError, TypeError) as error:
-        raise PayloadError(f"The payload is damaged ({type(error).__name__})") from error
+    except Exception as error:
+        # Any: what is damaged reaches decoders and models' own code. The cause may quote it.
+        raise PayloadError(f"The payload is damaged ({type(error).__name__})") from None
+
+
+def _check_keys(value: Any) -> None:
+    """Raise TypeError for a key that would arrive as a list, which is none."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if isinstance(key, tuple):
+                raise TypeError("tuple as a key")
+            _check_keys(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _check_keys(part)
 
 
 def _extend(value: Any) -> msgpack.ExtType:
     if isinstance(value, Model):
         return msgpack.ExtType(MODEL, _pack_model(value))
+    return _extend_scalar(value)
+
+
+def _extend_scalar(value: Any) -> msgpack.ExtType:
     for kind, (code, encode, _) in _SCALARS.items():
         if isinstance(value, kind):
             return msgpack.ExtType(code, encode(value).encode())
@@ -65,14 +89,27 @@ def _pack_model(instance: Model) -> bytes:
     held = instance.__dict__  # a deferred field is not read for this
     names = [f.attname for f in instance._meta.concrete_fields if f.attname in held]
     values = [held[name] for name in names]
-    return msgpack.packb([instance._meta.label_lower, names, values], default=_extend)
+    return msgpack.packb([instance._meta.label_lower, names, values], default=_extend_scalar)
 
 
 def _restore(code: int, data: bytes) -> Any:
     if code == MODEL:
-        label, names, values = msgpack.unpackb(data, ext_hook=_restore)
-        return apps.get_model(label).from_db("default", names, values)
+        # A field holds no model: damaged bytes that nest them could exhaust the C stack.
+        parts = msgpack.unpackb(data, ext_hook=_restore_scalar, strict_map_key=False)
+        return _restore_model(*parts)
+    return _restore_scalar(code, data)
+
+
+def _restore_scalar(code: int, data: bytes) -> Any:
     return _DECODERS[code](data.decode())
+
+
+def _restore_model(label: str, names: list[str], values: list[Any]) -> Model:
+    model = apps.get_model(label)
+    held = dict(zip(names, values, strict=True))
+    # `from_db` goes by position, and the sender's release may have had other fields.
+    known = [f.attname for f in model._meta.concrete_fields if f.attname in held]
+    return model.from_db("default", known, [held[name] for name in known])
 
 
 # datetime is a date too, so it stands first.
@@ -86,13 +123,14 @@ _SCALARS: dict[type, tuple[int, Callable[[Any], str], Callable[[str], Any]]] = {
 _DECODERS = {code: decode for code, _, decode in _SCALARS.values()}
 
 
-def _find_unpackable(value: Any, place: str = "payload") -> str:
+def _find_unpackable(value: Any, place: str = "payload", depth: int = 0) -> str:
     """Return where in `value` the trouble is, by keys and field names, without any value."""
-    for step, part in _parts(value):
+    for step, part in _parts(value) if depth < DEEPEST_PLACE else ():
         try:
+            _check_keys(part)
             msgpack.packb(part, default=_extend)
-        except (TypeError, ValueError, OverflowError):
-            return _find_unpackable(part, f"{place}{step}")
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return _find_unpackable(part, f"{place}{step}", depth + 1)
     return f"{place} ({type(value).__name__})"
 
 
