@@ -180,7 +180,20 @@ json_values = st.recursive(
     max_leaves=8,
 )
 types = st.sampled_from(
-    ["connection_init", "subscribe", "start", "complete", "stop", "ping", "pong", "connection_terminate", "connection_ack", "SUBSCRIBE", "_on_ping", "receive"]
+    [
+        "connection_init",
+        "subscribe",
+        "start",
+        "complete",
+        "stop",
+        "ping",
+        "pong",
+        "connection_terminate",
+        "connection_ack",
+        "SUBSCRIBE",
+        "_on_ping",
+        "receive",
+    ]
 )
 ids = st.sampled_from(["1", "2", "", "\ud800", "x" * 5000, 1, None]) | json_values
 requests = st.fixed_dictionaries(
