@@ -56,9 +56,10 @@ class Outbox:
         self._waiting.append((tag, frame))
 
     async def flushed(self) -> None:
-        """Return when everything put so far is with the server."""
+        """Return when everything put so far is with the server, or will never be."""
         if self._writer is not None:
-            await asyncio.shield(self._writer)
+            # Not awaited itself: its cancellation, by `close`, is not the caller's.
+            await asyncio.wait([self._writer])
 
     def close(self) -> None:
         """Send nothing more, and stop the writer."""
