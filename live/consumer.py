@@ -327,7 +327,10 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     async def _look_again(self, was: int | None) -> None:
         """See who is behind the socket now; `was` is the user that must still be."""
+        before = self.scope.get("user")
         user = await in_worker_thread(auth.present_user)(self.scope)
+        if self.scope.get("user") is not before:
+            return  # logged in or out meanwhile, which has us look again by itself
         self.scope["user"] = user
         if was is not None and user.pk != was:
             self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))

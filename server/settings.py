@@ -200,9 +200,16 @@ WHITENOISE_USE_FINDERS = DEBUG
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without_query": {"()": "server.logs.WithoutQueryString"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        # The access log of `runserver`.
+        "django.channels.server": {
+            "handlers": ["console"],
+            "filters": ["without_query"],
+            "propagate": False,
+        },
+    },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    # Its failures and locks; what it does at each step is below that.
-    "loggers": {"axes": {"level": "WARNING"}},
 }

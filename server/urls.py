@@ -9,6 +9,8 @@ from django.views.generic import RedirectView
 from server.schema import schema
 from server.views import GraphQLView, metrics
 
+admin.site.site_header = admin.site.site_title = "Wardcast"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="graphql")),
     path("graphql/", GraphQLView.as_view(schema=schema), name="graphql"),
