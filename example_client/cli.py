@@ -70,4 +70,4 @@ def password_of(user: str | None) -> str:
             warnings.simplefilter("error", getpass.GetPassWarning)
             return getpass.getpass(f"Password of {user}: ")
     except (EOFError, getpass.GetPassWarning):
-        raise Usage("no terminal to ask for the password: set WARDCAST_PASSWORD") from None
+        raise Usage("no password: set WARDCAST_PASSWORD, or type it on a terminal") from None

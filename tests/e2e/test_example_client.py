@@ -338,7 +338,7 @@ def test_without_a_terminal_the_password_must_be_in_the_environment(server):
     )
     code, lines = refusal(done)
     assert code == 2
-    assert lines == ["error: no terminal to ask for the password: set WARDCAST_PASSWORD"]
+    assert lines == ["error: no password: set WARDCAST_PASSWORD, or type it on a terminal"]
 
 
 @pytest.mark.parametrize("command", ["watch", "patients"])
