@@ -136,6 +136,10 @@ class Subscription:
                 events.append(event)
         return events
 
+    def pending(self) -> list[str]:
+        """Return the types of the messages that have come and were not read."""
+        return self._client.pending(self.op_id)
+
     async def complete(self) -> None:
         """Tell the server that no more events are wanted."""
         await self._client.send(
@@ -208,6 +212,11 @@ class Client(Browser):
             self._queue(op_id).put_nowait(message)
             raise Closed(message["code"])
         return message
+
+    def pending(self, op_id: str) -> list[str]:
+        """Return the types of the messages with this id that nobody has asked for."""
+        messages = self._queues.pop(op_id, asyncio.Queue())
+        return [messages.get_nowait()["type"] for _ in range(messages.qsize())]
 
     async def execute(self, query: str, variables: Any = None) -> Any:
         """Run a query or mutation; return its data, raise Refused."""
