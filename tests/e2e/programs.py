@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -80,8 +79,3 @@ async def program(*command: str | Path) -> AsyncIterator[Program]:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-def chromium() -> str:
-    """Return the path of Chromium; skip the test without it, or fail where CI=true."""
-    return shutil.which("chromium-browser") or require_program("chromium", "chromium")
