@@ -25,6 +25,12 @@ def _own_channel_layer(settings, tmp_path):
     settings.CHANNEL_LAYERS = {"default": layer}
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    """Hash passwords in microseconds: what makes the real hash slow is not under test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 def make_user(username: str, *permissions: str, **fields):
     """Return a new user with `permissions` ("view_patient") and the password `username`."""
     from django.contrib.auth.models import Permission, User
