@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.utils import translation
 from graphql import ExecutionResult
 
 from live.cohort import Member
@@ -38,6 +39,8 @@ class Operation:
 
     async def run(self, payload: dict[str, Any]) -> None:
         """Run the request in `payload`; whatever goes wrong is told to the client, masked."""
+        # For this task and the threads it uses; over HTTP, Django's middleware does it.
+        translation.activate(self.socket.scope["language"])
         try:
             await self.socket.on_operation(self.id, payload)
             request = Request.from_payload(payload)

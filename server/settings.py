@@ -186,6 +186,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "server" / "locale"]
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
 
