@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.contrib.auth import get_user_model
@@ -40,6 +40,8 @@ class Credentials:
     user_id: int
     session_key: str | None
     token_id: int | None
+    # The stored hash, which a session rests on; None where the identity outlives a change.
+    password: str | None = field(default=None, repr=False)
 
 
 async def beat_for_ever(sockets: set[Any]) -> None:
@@ -82,14 +84,14 @@ def credentials(scope: dict[str, Any]) -> Credentials | None:
     token = scope.get(TOKEN_ID)
     session = scope.get("session")
     key = session.session_key if token is None and session is not None else None
-    return Credentials(user, key, token)
+    return Credentials(user, key, token, scope["user"].password if key is not None else None)
 
 
 def find_ended(held: Iterable[Credentials]) -> set[Credentials]:
     """Return those credentials that do not stand any more: three queries for all. Sync."""
     held = set(held)
     users = get_user_model().objects.filter(pk__in={c.user_id for c in held}, is_active=True)
-    active = set(users.values_list("pk", flat=True))
+    active = dict(users.values_list("pk", "password"))
     keys = {c.session_key for c in held if c.session_key is not None}
     sessions = Session.objects.filter(pk__in=keys, expire_date__gt=timezone.now())
     alive = set(sessions.values_list("pk", flat=True))
@@ -100,6 +102,7 @@ def find_ended(held: Iterable[Credentials]) -> set[Credentials]:
         c
         for c in held
         if c.user_id not in active
+        or (c.password is not None and c.password != active[c.user_id])
         or (c.session_key is not None and c.session_key not in alive)
         or (c.token_id is not None and c.token_id not in valid)
     }
