@@ -5,6 +5,7 @@ from typing import Any
 from graphene_django import DjangoConnectionField
 from graphql_relay import cursor_to_offset
 
+from live import metrics
 from live.conf import conf
 from live.errors import BadInput
 
@@ -20,6 +21,7 @@ def check_page(arguments: dict[str, Any]) -> None:
             raise BadInput(f"{name} may not be negative.")
     for name in ("first", "last"):
         if (arguments.get(name) or 0) > conf.MAX_PAGE_SIZE:
+            metrics.limits.labels(limit="page_size").inc()
             raise BadInput(f"{name} may be {conf.MAX_PAGE_SIZE} at most.")
     for name in ("after", "before"):
         if arguments.get(name) and cursor_to_offset(arguments[name]) is None:

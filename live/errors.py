@@ -63,15 +63,25 @@ class NotFound(LiveError):
 class LimitExceeded(LiveError):
     """The client went beyond the limit that `limit` names; counted when it is raised."""
 
+    counted_when_raised = True
+
     def __init__(self, message: str | None = None, *, limit: str, **kwargs: Any) -> None:
         super().__init__(message, **kwargs)
-        metrics.limits.labels(limit=limit).inc()
+        self.limit = limit
+        if self.counted_when_raised:
+            self.count()
+
+    def count(self) -> None:
+        """Count one more refusal."""
+        metrics.limits.labels(limit=self.limit).inc()
 
 
 class QueryTooComplex(LimitExceeded):
     """The document goes beyond a bound, which the message names."""
 
     code = "QUERY_TOO_COMPLEX"
+    # A document's errors are remembered with it: whoever refuses it again counts again.
+    counted_when_raised = False
 
 
 class RateLimited(LimitExceeded):

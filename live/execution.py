@@ -28,7 +28,7 @@ from graphql import (
 from live.access import check_introspection
 from live.conf import conf
 from live.context import Context
-from live.errors import BadInput, QueryTooComplex, Timeout
+from live.errors import BadInput, LimitExceeded, QueryTooComplex, Timeout
 from live.limits import Bounds, check_document
 from live.threads import in_worker_thread
 
@@ -88,9 +88,13 @@ class Document:
 
 async def prepare(schema: graphene.Schema, query: str) -> Document:
     """Parse and validate `query`, in a worker thread; what was seen before is remembered."""
-    if len(query) > LONGEST_CACHED_DOCUMENT:
-        return await in_worker_thread(_parse_and_validate)(schema.graphql_schema, query)
-    return await in_worker_thread(_remembered())(schema.graphql_schema, query)
+    short = len(query) <= LONGEST_CACHED_DOCUMENT
+    read = in_worker_thread(_remembered() if short else _parse_and_validate)
+    document: Document = await read(schema.graphql_schema, query)
+    for error in document.errors:
+        if isinstance(error, LimitExceeded):
+            error.count()
+    return document
 
 
 @functools.cache
@@ -113,9 +117,9 @@ def _parse_and_validate(schema: GraphQLSchema, query: str) -> Document:
 def _parse(query: str) -> DocumentNode:
     try:
         return parse(query, max_tokens=conf.MAX_QUERY_TOKENS)
-    except RecursionError:
-        raise QueryTooComplex("The query is nested too deeply.", limit="depth") from None
     except GraphQLSyntaxError as error:
+        if "nested too deeply" in error.message:
+            raise QueryTooComplex("The query is nested too deeply.", limit="depth") from None
         if "Document contains more than" in error.message:
             allowed = conf.MAX_QUERY_TOKENS
             message = f"The query's tokens may be {allowed} at most."

@@ -15,7 +15,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, OperationType
 
-from live import auth, http
+from live import auth, http, metrics
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, Forbidden
@@ -155,6 +155,7 @@ def body_of(request: HttpRequest) -> bytes:
     # Not `request.body`, which goes by Content-Length: a body sent in chunks has none.
     body = request.read(limit + 1)
     if len(body) > limit:
+        metrics.limits.labels(limit="message_bytes").inc()
         raise http.ContentTooLarge(f"The body is larger than {limit} bytes.")
     return body
 
