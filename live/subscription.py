@@ -1,25 +1,18 @@
 """The base class of an application's subscriptions."""
 
 import asyncio
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 import channels_graphql_ws
-from asgiref.sync import async_to_sync
-from django.db import transaction
 
 from live.fanout import send_to_hubs
 from live.payload import pack
+from live.sending import in_event_loop, send, send_on_commit
 from live.threads import in_worker_thread, is_async
-
-logger = logging.getLogger(__name__)
 
 # The loop itself holds its tasks weakly: one that nobody awaits could vanish half-way.
 _sending: set[asyncio.Task[None]] = set()
-
-# The hooks that may be sync or async; `publish` is a resolver, and treated like all of them.
-HOOKS = ("subscribe", "unsubscribed", "authorize")
 
 
 class Subscription(channels_graphql_ws.Subscription):
@@ -71,19 +64,17 @@ class Subscription(channels_graphql_ws.Subscription):
 
         Raises PayloadError that names what cannot be packed.
         """
-        message = cls._event(group, payload)
-        if not _in_event_loop():
-            transaction.on_commit(lambda: _send_committed(cls.__name__, message))
-            return None
-        return _spawn(send_to_hubs(message))
+        if in_event_loop():
+            return _spawn(send_to_hubs(cls._event(group, payload)))
+        cls.broadcast_sync(group=group, payload=payload)
+        return None
 
     @classmethod
     def broadcast_sync(
         cls, *, group: str | Iterable[str] | None = None, payload: Any = None
     ) -> None:
         """Broadcast from sync code: on commit. Arguments as `broadcast` has them."""
-        message = cls._event(group, payload)
-        transaction.on_commit(lambda: _send_committed(cls.__name__, message))
+        send_on_commit(f"A broadcast of {cls.__name__}", cls._event(group, payload))
 
     @classmethod
     async def broadcast_async(
@@ -98,7 +89,7 @@ class Subscription(channels_graphql_ws.Subscription):
 
         From async code it returns a task to await.
         """
-        if _in_event_loop():
+        if in_event_loop():
             return _spawn(cls.unsubscribe_async(group=group))
         cls.unsubscribe_sync(group=group)
         return None
@@ -106,18 +97,22 @@ class Subscription(channels_graphql_ws.Subscription):
     @classmethod
     async def unsubscribe_async(cls, *, group: str | None = None) -> None:
         """End subscriptions, from async code."""
-        await send_to_hubs({"type": "live.unsubscribe", "groups": cls.group_names(group)})
+        await send_to_hubs(cls._ending(group))
 
     @classmethod
     def unsubscribe_sync(cls, *, group: str | None = None) -> None:
         """End subscriptions, from sync code."""
-        async_to_sync(cls.unsubscribe_async)(group=group)
+        send(cls._ending(group))
 
     @classmethod
     def group_names(cls, group: str | Iterable[str] | None) -> list[str]:
         """Return the names under which the hub knows this class's groups."""
         names = [group] if group is None or isinstance(group, str) else group
         return [cls._group_name(name) for name in names]
+
+    @classmethod
+    def _ending(cls, group: str | None) -> dict[str, Any]:
+        return {"type": "live.unsubscribe", "groups": cls.group_names(group)}
 
     @classmethod
     def _event(cls, group: str | Iterable[str] | None, payload: Any) -> dict[str, Any]:
@@ -128,25 +123,8 @@ def _asynchronous(hook: Any) -> Any:
     return hook if hook is None or is_async(hook) else in_worker_thread(hook)
 
 
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 def _spawn(sending: Any) -> "asyncio.Task[None]":
     task = asyncio.get_running_loop().create_task(sending)
     _sending.add(task)
     task.add_done_callback(_sending.discard)
     return task
-
-
-def _send_committed(name: str, message: dict[str, Any]) -> None:
-    try:
-        async_to_sync(send_to_hubs)(message)
-    except Exception as error:
-        # The write is committed: failing its caller now would tell them it was not.
-        # The error's text may quote the payload, so only its type is logged.
-        logger.error("A broadcast of %s was not sent: %s", name, type(error).__name__)

@@ -26,6 +26,17 @@ def _own_channel_layer(settings, tmp_path):
 
 
 @pytest.fixture(autouse=True)
+def _own_worker_threads():
+    """End the test's worker threads, and with them their database connections."""
+    yield
+    from live.threads import worker_pool
+
+    if worker_pool.cache_info().currsize:
+        worker_pool().shutdown()
+        worker_pool.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def _quick_passwords(settings):
     """Hash passwords in microseconds: what makes the real hash slow is not under test."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.fanout import send_to_hubs
+from live.sending import send
 
 
 class Command(BaseCommand):
@@ -22,5 +21,5 @@ class Command(BaseCommand):
         user_ids = list(users.values_list("pk", flat=True))
         if not user_ids:
             raise CommandError(f"There is no user {username!r}.")
-        async_to_sync(send_to_hubs)({"type": "live.kick", "users": user_ids})
+        send({"type": "live.kick", "users": user_ids})
         self.stdout.write(f"The sockets of {username} are told to close.")
