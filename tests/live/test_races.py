@@ -218,6 +218,20 @@ async def test_an_end_while_the_hub_joins_the_channel_layer(stage, monkeypatch, 
     assert stage.count("unsubscribed") == 1
 
 
+async def test_an_end_before_the_hub_joins_a_layer_that_cannot_be_joined(stage, monkeypatch):
+    stage.hold("subscribe")
+    stage.raises.add("listening")
+    monkeypatch.setattr(Hub, "listening", lambda hub: stage.enter("listening"))
+    async with Socket() as socket:
+        await socket.init()
+        await socket.start(SUBSCRIPTION)
+        await stage.reached("subscribe")
+        await socket.leave()
+        stage.release("subscribe")
+        await settled()
+    assert stage.count("unsubscribed") == 1
+
+
 async def test_a_layer_that_cannot_be_joined(stage, monkeypatch):
     stage.raises.add("listening")
     monkeypatch.setattr(Hub, "listening", lambda hub: stage.enter("listening"))
