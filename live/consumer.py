@@ -9,7 +9,7 @@ of a private name of it is here, and tests/live/test_library.py fails when it ch
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any, cast
+from typing import Any
 
 import channels_graphql_ws
 from channels.exceptions import StopConsumer
@@ -17,7 +17,7 @@ from channels.layers import get_channel_layer
 
 from live import auth, metrics, protocol
 from live.conf import conf
-from live.errors import RateLimited, TooManyOperations, TooManySubscriptions, format_error
+from live.errors import TooManyOperations, format_error
 from live.fanout import Hub
 from live.heartbeat import Heartbeat
 from live.language import language_of
@@ -25,6 +25,7 @@ from live.limits import TokenBucket
 from live.operation import Operation
 from live.outbox import Outbox
 from live.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
+from live.tally import Tally
 from live.threads import WorkerThreads, in_worker_thread
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             self.connection_init_wait_timeout = conf.CONNECTION_INIT_WAIT_TIMEOUT
         self.operations: dict[str, Operation] = {}
         self.closed = False
+        self.tally = Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._initialising: asyncio.Task[None] | None = None
         self._rechecking: asyncio.Task[None] | None = None
@@ -131,6 +133,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             operation.stop()
         if self._rechecking:
             self._rechecking.cancel()
+        self.tally.belongs_to(None)
         await self.hub.leave(self)
 
     # ---- what comes in
@@ -198,7 +201,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     async def _admit(self, payload: dict[str, Any]) -> None:
         await auth.take_bearer(self.scope, payload)
         await self.on_connect(payload)
-        self._check_sockets()
+        self.tally.belongs_to(auth.user_id(self.scope))
+        self.tally.check_sockets()
         if payload.get("confirmSubscriptions") is True:
             self.confirm_subscriptions = True
 
@@ -228,32 +232,6 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.heartbeat.active()
         self.operations.pop(operation.id, None)
         self.protocol.finish(operation.id)
-
-    # ---- limits
-
-    def _same_user(self) -> list["LiveConsumer"]:
-        """Return this process's sockets of the same user; of nobody, only this one."""
-        mine = auth.user_id(self.scope)
-        if mine is None:
-            return [self]
-        sockets = cast("set[LiveConsumer]", self.hub.sockets)
-        return [socket for socket in sockets if auth.user_id(socket.scope) == mine]
-
-    def _check_sockets(self) -> None:
-        if len(self._same_user()) > conf.MAX_SOCKETS_PER_USER:
-            raise RateLimited(limit="sockets_per_user")
-
-    def check_subscriptions(self) -> None:
-        """Raise TooManySubscriptions where the socket or its user can have no more."""
-        if self.watching() >= conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
-            raise TooManySubscriptions(limit="subscriptions_per_socket")
-        total = sum(socket.watching() for socket in self._same_user())
-        if total >= conf.MAX_SUBSCRIPTIONS_PER_USER:
-            raise TooManySubscriptions(limit="subscriptions_per_user")
-
-    def watching(self) -> int:
-        """Return how many subscriptions the socket has."""
-        return sum(operation.member is not None for operation in self.operations.values())
 
     # ---- what goes out
 
@@ -299,7 +277,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def events_lost(self) -> None:
         """Close the socket if it watches: what was sent meanwhile is not known."""
-        if self.watching():
+        if self.tally.subscriptions:
             self.close_with(Close(CloseCode.EVENTS_LOST, "Events may have been missed"))
 
     def kicked(self, user_ids: frozenset[int]) -> None:
@@ -332,13 +310,14 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if self.scope.get("user") is not before:
             return  # logged in or out meanwhile, which has us look again by itself
         self.scope["user"] = user
+        self.tally.belongs_to(auth.user_id(self.scope))
         if was is not None and user.pk != was:
             self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
             return
-        watched = self.watching()
+        watched = self.tally.subscriptions
         for operation in list(self.operations.values()):
             await operation.reauthorize()
-        if watched and not self.watching() and was is not None:
+        if watched and not self.tally.subscriptions and was is not None:
             self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
 
     # ---- the library's own ways, which the hub replaces

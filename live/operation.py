@@ -27,11 +27,21 @@ class Operation:
     ends it, the socket is gone. Whichever is first sets `ended`; who comes later finds it set.
     """
 
-    __slots__ = ("_document", "_opened", "_prefix", "_request", "ended", "id", "member", "socket")
+    __slots__ = (
+        "_document",
+        "_is_counted",
+        "_opened",
+        "_prefix",
+        "_request",
+        "ended",
+        "id",
+        "member",
+        "socket",
+    )
 
     def __init__(self, socket: "LiveConsumer", id: str) -> None:
         self.socket, self.id = socket, id
-        self.ended = False
+        self.ended = self._is_counted = False
         self.member: Member | None = None
         self._opened: Opened | None = None
 
@@ -78,7 +88,8 @@ class Operation:
     # ---- subscribing
 
     async def _subscribe(self, document: Document, request: Request) -> None:
-        self.socket.check_subscriptions()
+        self.socket.tally.started()
+        self._is_counted = True
         context = self._context(request)
         opened = await open_subscription(self.socket.schema, document, request, context)
         if isinstance(opened, ExecutionResult):
@@ -162,6 +173,8 @@ class Operation:
             return
         self.ended = True
         self.socket.operation_ended(self)
+        if self._is_counted:
+            self.socket.tally.ended()
         if message is not None:
             self.socket.send_message(message)
         if self.member is not None:
