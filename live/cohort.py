@@ -11,6 +11,7 @@ from graphql import ExecutionResult, GraphQLError
 
 from live import metrics
 from live.errors import format_error
+from live.outbox import Body
 from live.payload import unpack
 from live.protocol import encode
 
@@ -42,7 +43,7 @@ class Event:
 class Receiver(Protocol):
     """The end of a subscription: one client's operation."""
 
-    def deliver(self, body: str) -> None:
+    def deliver(self, body: Body) -> None:
         """Send a notification, given as its payload's JSON; must not wait."""
 
     def overflow(self) -> None:
@@ -122,9 +123,30 @@ class Cohort:
 
     def take(self, event: Event) -> None:
         """Run `event` for the members, after those that were taken before."""
-        if self.paused or self._runner is not None:
-            self._wait(event)
-            return
+        if self.paused or not self.is_idle:
+            self.hold(event)
+        else:
+            self._start(event)
+
+    def hold(self, event: Event) -> None:
+        """Keep `event` for a later `catch_up`."""
+        if self.limit is None and len(self._waiting) >= self.most_waiting:
+            for member in list(self.members):
+                member.receiver.overflow()
+        self._waiting.append(event)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether events wait that nothing else will run but `catch_up`."""
+        return bool(self._waiting) and not self.paused and self._runner is None
+
+    def catch_up(self) -> None:
+        """Run the oldest event that waits, if it waits for this only."""
+        if self.is_behind:
+            self._start(self._waiting.popleft())
+        self._tell_idle()
+
+    def _start(self, event: Event) -> None:
         outcome = self._execute(event)
         if isinstance(outcome, ExecutionResult) and len(self.members) <= MEMBERS_AT_ONCE:
             for _ in self._deliver(event, outcome):
@@ -146,13 +168,8 @@ class Cohort:
         """Forget everything; nothing more is delivered."""
         self._waiting.clear()
         if self._runner:
-            self._runner.cancel()
-
-    def _wait(self, event: Event) -> None:
-        if self.limit is None and len(self._waiting) >= self.most_waiting:
-            for member in list(self.members):
-                member.receiver.overflow()
-        self._waiting.append(event)
+            # Not before its first step, without which what `run` returned is never awaited.
+            self._runner.get_loop().call_soon(self._runner.cancel)
 
     async def _drain(
         self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
@@ -184,14 +201,25 @@ class Cohort:
         body = _body(result)
         if body is None:
             return
+        delivered = 0
         for count, member in enumerate(list(self.members), 1):
             # It may have left, or joined after the event, while others were written to.
             if member.cohort is self and member.since < event.number:
                 member.since = event.number
-                member.receiver.deliver(body)
+                _hand_over(member, body)
+                delivered += 1
             if count % MEMBERS_AT_ONCE == 0:
                 yield
-        metrics.deliveries.inc(len(self.members))
+        metrics.deliveries.inc(delivered)
+
+
+def _hand_over(member: Member, body: Body) -> None:
+    try:
+        member.receiver.deliver(body)
+    except Exception as error:
+        # It alone is ended, so that its client knows; the others go on.
+        logger.error("A notification was not delivered: %s", type(error).__name__)
+        member.receiver.overflow()
 
 
 async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
@@ -213,7 +241,7 @@ def _body(result: ExecutionResult) -> str | None:
         return notification_body(_failure(error))
 
 
-def notification_body(result: ExecutionResult) -> str | None:
+def notification_body(result: ExecutionResult) -> Body | None:
     """Return a notification's payload as JSON, None where `publish` skipped it."""
     body: dict[str, Any] = {"data": result.data}
     if result.errors:

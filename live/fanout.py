@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import time
 import weakref
 from collections.abc import Hashable, Iterable
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ HUB_GROUP = "live"
 RETRY_SECONDS = 0.5
 # A subscriber is told rather than kept waiting where the layer stays away.
 JOIN_SECONDS = 5
+# An event with more cohorts than fit in this goes on after other work of the loop.
+LONGEST_TURN_SECONDS = 0.005
 
 
 class Socket(Protocol):
@@ -63,6 +66,9 @@ class Hub:
         self._reader: asyncio.Task[None] | None = None
         self._pulse: asyncio.Task[None]
         self._joined = asyncio.Event()
+        # Cohorts whose events wait for a turn of the loop.
+        self._behind: dict[Cohort, None] = {}
+        self._catching_up: asyncio.Task[None] | None = None
 
     # ---- sockets
 
@@ -195,6 +201,8 @@ class Hub:
             metrics.layer_up.set(1)
             while True:
                 self.take(await layer.receive(channel))
+                # A layer that holds a burst would never let go of the loop.
+                await asyncio.sleep(0)
         finally:
             with contextlib.suppress(Exception):
                 await layer.group_discard(HUB_GROUP, channel)
@@ -225,8 +233,30 @@ class Hub:
         self.number += 1
         metrics.events.inc()
         event = Event(self.number, frozenset(message["groups"]), message["payload"])
+        turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
         for cohort in self._hearing(event.groups):
-            cohort.take(event)
+            if time.monotonic() < turn_ends:
+                cohort.take(event)
+            else:
+                cohort.hold(event)
+                self._behind[cohort] = None
+        if self._behind and self._catching_up is None:
+            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """Run what did not fit in its event's turn, one event of each cohort after the other."""
+        while self._behind:
+            await asyncio.sleep(0)
+            turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
+            while self._behind:
+                cohort = next(iter(self._behind))
+                del self._behind[cohort]
+                cohort.catch_up()
+                if cohort.is_behind:
+                    self._behind[cohort] = None
+                if time.monotonic() >= turn_ends:
+                    break
+        self._catching_up = None
 
     def _on_unsubscribe(self, message: dict[str, Any]) -> None:
         for cohort in self._hearing(message["groups"]):
