@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
@@ -28,6 +28,18 @@ class LimitedPaginator(Paginator):
         return rows.order_by()[:COUNT_LIMIT].count()
 
 
+class VisibleCategories(admin.RelatedFieldListFilter):
+    """Filters by the categories that the user sees; the others' names are not offered."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        hidden = selectors.hidden_categories(user=request.user)
+        return field.get_choices(
+            include_blank=False,
+            ordering=self.field_admin_ordering(field, request, model_admin),
+            limit_choices_to=~Q(pk__in=hidden),
+        )
+
+
 @admin.register(DiseaseCategory)
 class DiseaseCategoryAdmin(admin.ModelAdmin):
     """The categories that patients are admitted under."""
@@ -43,7 +55,7 @@ class PatientAdmin(admin.ModelAdmin):
 
     list_display = ("name", "category", "status", "admitted_at", "discharged_at", "external_id")
     list_select_related = ("category",)
-    list_filter = ("status", "admitted_at", "sex", "category")
+    list_filter = ("status", "admitted_at", "sex", ("category", VisibleCategories))
     search_fields = ("name", "external_id", "reason")
     search_help_text = gettext_lazy("Name, external id or reason")
     # What costs a pass over all patients each time a list is shown is off: the second count,

@@ -68,10 +68,10 @@ class Wire:
     async def send_text(self, text: str) -> None:
         await self._socket.send_to(text_data=text)
 
-    async def start(self, query: str, id: str = "1", **variables: Any) -> None:
+    async def start(self, query: str, op_id: str = "1", /, **variables: Any) -> None:
         """Send an operation."""
         payload = {"query": query, "variables": variables}
-        await self.send(id=id, type="start" if self._legacy else "subscribe", payload=payload)
+        await self.send(id=op_id, type="start" if self._legacy else "subscribe", payload=payload)
 
     async def receive(self) -> dict[str, Any]:
         """Return the next message that is no ping; raise Ended at the close frame."""
@@ -93,23 +93,25 @@ class Wire:
                 except Ended as end:
                     return end
 
-    async def ask(self, query: str, id: str = "1", **variables: Any) -> dict[str, Any]:
+    async def ask(self, query: str, op_id: str = "1", /, **variables: Any) -> dict[str, Any]:
         """Run a query or mutation; return its response, `{"errors": …}` if it did not run."""
-        await self.start(query, id, **variables)
+        await self.start(query, op_id, **variables)
         message = await self.receive()
         if message["type"] == "error":
             return {"errors": self.errors_in(message)}
         assert (await self.receive())["type"] == "complete"
         return message["payload"]
 
-    async def subscribe(self, query: str, id: str = "1", **variables: Any) -> list[str]:
+    async def subscribe(self, query: str, op_id: str = "1", /, **variables: Any) -> list[str]:
         """Subscribe; return the codes of the errors, [] once the subscription is in force."""
-        await self.start(query, id, **variables)
+        await self.start(query, op_id, **variables)
         message = await self.receive()
-        if message["type"] != "error":
-            assert message["payload"] == {"data": None}, message
-            return []
-        return codes({"errors": self.errors_in(message)})
+        if message["type"] == "error":
+            return codes({"errors": self.errors_in(message)})
+        assert message["payload"]["data"] is None, message
+        if "errors" in message["payload"]:
+            assert (await self.receive())["type"] == "complete"
+        return codes(message["payload"])
 
     async def event(self) -> dict[str, Any]:
         """Return the next notification's data."""
