@@ -233,7 +233,7 @@ def _failure(error: Exception) -> ExecutionResult:
     return ExecutionResult(None, [GraphQLError("", original_error=error)])
 
 
-def _body(result: ExecutionResult) -> str | None:
+def _body(result: ExecutionResult) -> Body | None:
     try:
         return notification_body(result)
     except Exception as error:
@@ -248,4 +248,4 @@ def notification_body(result: ExecutionResult) -> Body | None:
         body["errors"] = [format_error(error) for error in result.errors]
     elif not result.data or all(value is None for value in result.data.values()):
         return None
-    return encode(body)
+    return Body(encode(body))

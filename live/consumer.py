@@ -23,7 +23,7 @@ from live.heartbeat import Heartbeat
 from live.language import language_of
 from live.limits import TokenBucket
 from live.operation import Operation
-from live.outbox import Outbox
+from live.outbox import FRAME_EXTENSION, Outbox
 from live.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
 from live.tally import Tally
 from live.threads import WorkerThreads, in_worker_thread
@@ -113,11 +113,21 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self._graphql_ws_subprotocol = chosen
         self.protocol = protocol.Connection(chosen)
         self.scope["language"] = language_of(self.scope["headers"])
-        self.outbox = Outbox(self.base_send, conf.OUTBOX_SIZE, self.too_slow, self._broken)
+        self.outbox = self._new_outbox()
         self.hub = Hub.current()
         await self.accept(subprotocol=chosen)
         self.heartbeat = Heartbeat(self)
         self.hub.enter(self)
+
+    def _new_outbox(self) -> Outbox:
+        extension = (self.scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
+        return Outbox(
+            self.base_send,
+            conf.OUTBOX_SIZE,
+            on_overflow=self.too_slow,
+            on_broken=self._broken,
+            write=extension.get("write"),
+        )
 
     async def disconnect(self, code: int) -> None:
         """Say in the log how the socket ended."""

@@ -13,6 +13,7 @@ from live.context import Context
 from live.errors import LiveError, format_error
 from live.execution import Document, Request, is_subscription, prepare, run
 from live.opening import Opened, open_subscription, sharing
+from live.outbox import Body
 
 if TYPE_CHECKING:
     from live.consumer import LiveConsumer
@@ -28,10 +29,10 @@ class Operation:
     """
 
     __slots__ = (
+        "_delivery",
         "_document",
         "_is_counted",
         "_opened",
-        "_prefix",
         "_request",
         "ended",
         "id",
@@ -109,7 +110,9 @@ class Operation:
         assert opened is not None, "the subscription is open"
         key, cohort_run = self._sharing()
         kind = self.socket.protocol.next(self.id, {})["type"]
-        self._prefix = f'{{"type":"{kind}","id":{json.dumps(self.id)},"payload":'
+        prefix = f'{{"type":"{kind}","id":{json.dumps(self.id)},"payload":'
+        newest = (self.id, opened.limit) if opened.limit else None
+        self._delivery = (prefix, prefix.encode(), newest)
         self.member = self.socket.hub.join(self, opened.groups, key, cohort_run, opened.limit)
         if self.socket.confirm_subscriptions:
             confirmation = self.socket.subscription_confirmation_message
@@ -135,11 +138,10 @@ class Operation:
 
     # ---- Receiver: what the hub calls
 
-    def deliver(self, body: str) -> None:
+    def deliver(self, body: Body) -> None:
         """Send a notification's JSON."""
-        limit = self._opened.limit if self._opened else None
-        tag = self.id if limit else None
-        self.socket.outbox.put(f"{self._prefix}{body}}}", tag=tag, newest=limit)
+        prefix, data, newest = self._delivery
+        self.socket.outbox.put_shared(prefix, data, body, newest=newest)
 
     def overflow(self) -> None:
         """Close the socket: this subscription is too slow and may not drop events."""

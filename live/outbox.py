@@ -1,11 +1,24 @@
 """A socket's way out: straight through while the client reads, bounded while it does not."""
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+# The ASGI extension of live.frames; without it every frame goes by `send`.
+FRAME_EXTENSION = "wardcast.frame"
+
+
+class Body(str):
+    """A notification's payload as JSON; its bytes are made once for all who get it."""
+
+    @functools.cached_property
+    def closing_data(self) -> bytes:
+        """The payload's bytes with the brace that ends its message."""
+        return self.encode() + b"}"
 
 
 class Outbox:
@@ -19,9 +32,19 @@ class Outbox:
         send: the ASGI `send`.
         most: frames that may wait; at one more, `on_overflow` is called, once.
         on_broken: called, once, when the server refuses to send: the client is gone.
+        write: the frame extension's function, None where the server has none.
     """
 
-    __slots__ = ("_on_broken", "_on_overflow", "_send", "_waiting", "_writer", "closed", "most")
+    __slots__ = (
+        "_on_broken",
+        "_on_overflow",
+        "_send",
+        "_waiting",
+        "_write",
+        "_writer",
+        "closed",
+        "most",
+    )
 
     def __init__(
         self,
@@ -29,8 +52,9 @@ class Outbox:
         most: int,
         on_overflow: Callable[[], None],
         on_broken: Callable[[], None],
+        write: Callable[[bytes], bool] | None = None,
     ) -> None:
-        self._send, self.most = send, most
+        self._send, self._write, self.most = send, write, most
         self._on_overflow, self._on_broken = on_overflow, on_broken
         # (tag, frame): frames of a subscription that keeps only its newest have a tag.
         self._waiting: deque[tuple[str | None, str]] = deque()
@@ -54,6 +78,21 @@ class Outbox:
             self._on_overflow()
             return
         self._waiting.append((tag, frame))
+
+    def put_shared(
+        self, prefix: str, prefix_data: bytes, body: Body, *, newest: tuple[str, int] | None = None
+    ) -> None:
+        """Send a message that many sockets get, each behind a prefix of its own.
+
+        `newest` is a tag and how many of its frames may wait, as `put` has them.
+        """
+        direct = self._write if self._writer is None and not self.closed else None
+        if direct is not None and direct(prefix_data + body.closing_data):
+            return
+        if newest is None:
+            self.put(f"{prefix}{body}}}")
+        else:
+            self.put(f"{prefix}{body}}}", tag=newest[0], newest=newest[1])
 
     async def flushed(self) -> None:
         """Return when everything put so far is with the server, or will never be."""
