@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import require_program
 from tests.e2e.clients import LEGACY, SUBPROTOCOLS, TIMEOUT, TRANSPORT_WS, Browser
+from tests.e2e.programs import require_npm_clients
 from tests.e2e.servers import ROOT, Server
 from tests.garbage import frames
 from tests.protocol_table import (
@@ -348,10 +348,8 @@ process.exit();
 
 
 def test_npms_client_reacts_to_each_close_code_as_documented():
-    node = require_program("node", "nodejs")
+    node = require_npm_clients()
     folder = ROOT / "tests" / "e2e" / "npm"
-    if not (folder / "node_modules" / "graphql-ws").exists():
-        pytest.skip(f"graphql-ws is missing: npm ci in {folder}")
     documented = {code: reaction for code, _, _, reaction in close_codes()}
     done = subprocess.run(
         [node, "--input-type=module", "-e", REACTIONS, json.dumps(list(map(int, documented)))],
