@@ -13,9 +13,10 @@ from typing import Any
 
 import channels_graphql_ws
 from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 
-from live import auth, metrics, protocol
+from live import auth, direct, metrics, protocol
 from live.conf import conf
 from live.errors import TooManyOperations, format_error
 from live.fanout import Hub
@@ -48,7 +49,9 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     connection_init_wait_timeout: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # Not the library's own: the registries and locks it makes are half of what a socket
+        # would weigh, and nothing here looks at them.
+        AsyncWebsocketConsumer.__init__(self)
         if self.send_ping_every is None:
             self.send_ping_every = conf.SEND_PING_EVERY
         if self.connection_init_wait_timeout is None:
@@ -122,7 +125,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def _new_outbox(self) -> Outbox:
         extension = (self.scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
         return Outbox(
-            self.base_send,
+            self.scope.get(direct.KEY, self.base_send),
             conf.OUTBOX_SIZE,
             on_overflow=self.too_slow,
             on_broken=self._broken,

@@ -14,6 +14,7 @@ from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path
 
 from live.consumer import LiveConsumer
+from live.direct import DirectSend
 from live.origin import OriginGuard
 from server.schema import schema
 
@@ -32,5 +33,8 @@ sockets = URLRouter(
 )
 
 application = ProtocolTypeRouter(
-    {"http": http_application, "websocket": OriginGuard(AuthMiddlewareStack(sockets))}
+    {
+        "http": http_application,
+        "websocket": DirectSend(OriginGuard(AuthMiddlewareStack(sockets))),
+    }
 )
