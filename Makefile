@@ -76,5 +76,10 @@ format: .venv/test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# ---- what it costs: `make bench ARGS=--quick`; benchmarks/README.md has the rest
+
+bench: .venv/test
+	.venv/bin/python -m benchmarks $(ARGS)
+
 clean:
 	rm -rf .venv var staticfiles test-artefacts $(PAGE)/dist $(PAGE)/node_modules $(CLIENTS)/node_modules
