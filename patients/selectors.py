@@ -47,7 +47,9 @@ def hidden_categories(*, user: Any) -> frozenset[int]:
 
 def category_visible(*, user: Any, code: str) -> DiseaseCategory:
     """Return the disease category `code`; raise BadInput where `user` may choose no such one."""
-    category = categories_visible(user=user).filter(code=code).first()
+    # PostgreSQL has no NUL, and psycopg raises an exception for it.
+    found = categories_visible(user=user).filter(code=code) if "\0" not in code else None
+    category = found.first() if found is not None else None
     if category is None:
         raise BadInput("There is no such disease category.")
     return category

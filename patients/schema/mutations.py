@@ -12,6 +12,7 @@ from patients import selectors, services
 from patients.forms import DeleteForm, DischargeForm, PatientChangeForm, PatientForm
 from patients.models import Patient
 from patients.schema.ids import patient_pk
+from patients.schema.text import check_text
 
 
 class PatientMutation(DjangoModelFormMutation):
@@ -29,6 +30,7 @@ class PatientMutation(DjangoModelFormMutation):
     @classmethod
     def mutate_and_get_payload(cls, root: Any, info: graphene.ResolveInfo, **input: Any) -> Any:
         require_permission(info.context.user, cls.permission)
+        check_text(**input)
         with transaction.atomic():
             return super().mutate_and_get_payload(root, info, **input)
 

@@ -6,10 +6,12 @@ import graphene
 from django.db.models import QuerySet
 
 from live.connections import BoundedConnectionField
+from live.errors import BadInput
 from patients import selectors
 from patients.filters import PatientFilter
 from patients.models import DiseaseCategory, Patient
-from patients.schema.ids import patient_pk
+from patients.schema.ids import check_node_id, patient_pk
+from patients.schema.text import check_text
 from patients.schema.types import DiseaseCategoryType, PatientStatus, PatientType
 
 
@@ -30,7 +32,7 @@ class PatientQueries(graphene.ObjectType):
         search=graphene.String(description="Words to find in name, reason or external id."),
         description="The patients, the newest admission first.",
     )
-    node = graphene.relay.Node.Field()
+    node = graphene.Field(graphene.relay.Node, id=graphene.ID(required=True))
 
     @staticmethod
     def resolve_disease_categories(root: Any, info: graphene.ResolveInfo) -> list[DiseaseCategory]:
@@ -51,7 +53,17 @@ class PatientQueries(graphene.ObjectType):
     ) -> QuerySet[Patient]:
         user = info.context.user
         visible = selectors.patients_visible(user=user)
+        check_text(category=category, search=search)
         if category is not None:
             selectors.category_visible(user=user, code=category)
         data = {"category": category, "status": status and status.value, "search": search}
-        return PatientFilter(data, queryset=visible).qs
+        patients = PatientFilter(data, queryset=visible)
+        if not patients.is_valid():
+            # It would leave out the filter whose value cannot be used, and show all.
+            raise BadInput(f"{', '.join(patients.errors)} cannot be used.")
+        return patients.qs
+
+    @staticmethod
+    def resolve_node(root: Any, info: graphene.ResolveInfo, id: str) -> Any:
+        check_node_id(info, id)
+        return graphene.relay.Node.get_node_from_global_id(info, id)

@@ -14,6 +14,7 @@ from patients import selectors
 from patients.events import group_watched
 from patients.models import Patient
 from patients.schema.ids import patient_pk
+from patients.schema.text import check_text
 from patients.schema.types import PatientType
 
 
@@ -48,6 +49,7 @@ class PatientSubscription(Subscription):
         user = info.context.user
         require_permission(user, selectors.VIEW)
         if category is not None:
+            check_text(category=category)
             selectors.category_visible(user=user, code=category)
         # Looked up here, in a worker thread, for `audience`, which may not ask the database.
         info.context.hidden_categories = selectors.hidden_categories(user=user)

@@ -65,6 +65,8 @@ class PatientType(DjangoObjectType):
     @classmethod
     def get_node(cls, info: graphene.ResolveInfo, id: str) -> Patient | None:
         """Return the patient with primary key `id`, None where the user may see no such one."""
-        if not id.isdecimal():
+        try:
+            pk = int(id)
+        except ValueError:  # no number, or of more digits than Python reads
             return None
-        return selectors.patient_visible(user=info.context.user, pk=int(id))
+        return selectors.patient_visible(user=info.context.user, pk=pk)
