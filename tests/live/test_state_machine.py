@@ -13,12 +13,14 @@ from live import cohort, fanout
 from live.fanout import Hub
 from tests.live.engine import event
 
-GROUPS = ("a", "b", "c")
+GROUPS = ("a", "b")
 WARDS = ("east", "west")
 
 some_groups = st.sets(st.sampled_from(GROUPS), min_size=1).map(sorted)
-audiences = st.frozensets(st.sampled_from(WARDS))
+audiences = st.sampled_from([frozenset(), frozenset({"east"}), frozenset(WARDS)])
 indices = st.integers(0, 1000)
+hows = st.sampled_from(["at once", "at once", "waits", "waits", "fails", "skips"])
+broadcasts = st.tuples(some_groups, st.sampled_from(WARDS), hows)
 
 
 class Watcher:
@@ -28,6 +30,7 @@ class Watcher:
         self.leave = leave
         self.groups, self.audience, self.limit, self.shared = groups, audience, limit, shared
         self.suspended = self.ended = False
+        self.newest = None  # the number of the newest event, unless it is skipped
         self.expected, self.got, self.wrong = [], [], []
 
     @property
@@ -130,31 +133,33 @@ class Fanout(RuleBasedStateMachine):
             self.members[new] = self.in_loop(self.hub.join, new, groups, new.key, run, limit)
 
     @rule(
-        groups=some_groups,
-        ward=st.sampled_from(WARDS),
-        how=st.sampled_from(["at once", "at once", "waits", "waits", "fails", "skips"]),
+        burst=st.lists(broadcasts, min_size=1, max_size=4),
         turn=st.sampled_from([0, 60]),
     )
-    def broadcast(self, groups, ward, how, turn):
-        self.number += 1
-        payload = {"number": self.number, "ward": ward, "how": how}
+    def broadcast(self, burst, turn):
         fanout.LONGEST_TURN_SECONDS = turn
-        self.in_loop(self.hub.take, event(payload, *groups))
-        for watcher in self.members:
-            if how != "skips" and set(groups) & set(watcher.groups):
-                watcher.expected.append("error" if how == "fails" else self.number)
+        self.in_loop(self.take, burst)
+
+    def take(self, burst):
+        """Have the hub take events between which the loop does not turn."""
+        for groups, ward, how in burst:
+            self.number += 1
+            payload = {"number": self.number, "ward": ward, "how": how}
+            for watcher in self.members:
+                if set(groups) & set(watcher.groups):
+                    watcher.newest = None if how == "skips" else self.number
+                    if how != "skips":
+                        watcher.expected.append("error" if how == "fails" else self.number)
+            self.hub.take(event(payload, *groups))
+            fanout.LONGEST_TURN_SECONDS = 60
 
     @precondition(lambda self: self.members)
-    @rule(index=indices)
-    def unsubscribe(self, index):
-        self.in_loop(self.part, self.choose(index))
-
-    @precondition(lambda self: self.members)
-    @rule(first=indices, count=st.integers(1, 5))
-    def disconnect(self, first, count):
-        for watcher in list(self.members)[first % len(self.members) :][:count]:
+    @rule(index=indices, count=st.sampled_from([1, 1, 1, 3]))
+    def leave(self, index, count):
+        for watcher in list(self.members)[index % len(self.members) :][:count]:
             self.in_loop(self.part, watcher)
 
+    @precondition(lambda self: len(self.members) > 6)
     @rule(group=st.sampled_from(GROUPS))
     def unsubscribe_from_the_server(self, group):
         before = list(self.members)
@@ -231,10 +236,12 @@ class Fanout(RuleBasedStateMachine):
             if watcher.limit is None:
                 assert watcher.got == watcher.expected
             else:
-                # It may miss some, but neither their order nor the last.
+                # It may miss some, but neither their order nor the newest. (One that is
+                # skipped makes others drop all the same: nobody knows before it runs.)
                 rest = iter(watcher.expected)
                 assert all(number in rest for number in watcher.got)
-                assert watcher.got[-1:] == watcher.expected[-1:]
+                if watcher.newest is not None:
+                    assert watcher.got[-1:] == watcher.expected[-1:]
         self.nobody_gets_more_than_there_is()
         # All who may share do so again, and nothing stays of those who left.
         cohorts = {(watcher.key, tuple(watcher.groups)) for watcher in self.members}
@@ -245,7 +252,7 @@ class Fanout(RuleBasedStateMachine):
 
 
 Fanout.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=200,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
