@@ -62,6 +62,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self._tasks: set[asyncio.Task[None]] = set()
         self._initialising: asyncio.Task[None] | None = None
         self._rechecking: asyncio.Task[None] | None = None
+        # How often the user's rights have come to be looked at again.
+        self.looks = 0
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
         # The library's manager would run sync resolvers on the event loop.
         self.middleware_manager = type(self)._manager()
@@ -230,6 +232,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         """Run an operation once the client is admitted; nothing runs for one that is not."""
         if self._initialising and not self._initialising.done():
             await asyncio.wait([self._initialising])
+        await self.rights_settled()
         if self.protocol.state is protocol.State.ACKNOWLEDGED and not operation.ended:
             await operation.run(payload)
 
@@ -304,11 +307,19 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if mine is not None and (user_ids is None or mine in user_ids):
             self._recheck(was=mine)
 
-    def user_changed(self) -> None:
-        """The user logged in or out on this socket."""
-        self._recheck(was=None)
+    def user_changed(self, before: Any) -> None:
+        """An operation ended in which `before` was the user, who logged in or out meanwhile."""
+        # Or was looked at again meanwhile, which must not be forgotten: see `_look_again`.
+        mine = auth.user_id(self.scope)
+        self._recheck(was=mine if mine == getattr(before, "pk", None) else None)
+
+    async def rights_settled(self) -> None:
+        """Return when it is known what the user may do: not while that is being looked at."""
+        while self._rechecking and not self._rechecking.done():
+            await asyncio.wait([self._rechecking])
 
     def _recheck(self, was: int | None) -> None:
+        self.looks += 1
         for operation in self.operations.values():
             if operation.member is not None:
                 self.hub.suspend(operation.member)
@@ -318,6 +329,13 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     async def _look_again(self, was: int | None) -> None:
         """See who is behind the socket now; `was` is the user that must still be."""
+        try:
+            await self._reauthorize(was)
+        except Exception as error:
+            # What is withheld would stay so, and nobody would know.
+            self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"), cause=error)
+
+    async def _reauthorize(self, was: int | None) -> None:
         before = self.scope.get("user")
         user = await in_worker_thread(auth.present_user)(self.scope)
         if self.scope.get("user") is not before:

@@ -199,6 +199,9 @@ class Hub:
             await layer.group_add(HUB_GROUP, channel)
             self._joined.set()
             metrics.layer_up.set(1)
+            for socket in list(self.sockets):
+                # A change of rights that was sent before was not heard.
+                socket.rights_changed(None)
             while True:
                 self.take(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.

@@ -74,7 +74,7 @@ class Operation:
         result = await run(self.socket.schema, document, request, context, manager)
         self._send_result(result)
         if scope.get("user") is not user:
-            self.socket.user_changed()
+            self.socket.user_changed(user)
 
     def _context(self, request: Request) -> Context:
         scope = self.socket.scope
@@ -92,6 +92,7 @@ class Operation:
         self.socket.tally.started()
         self._is_counted = True
         context = self._context(request)
+        looks = self.socket.looks
         opened = await open_subscription(self.socket.schema, document, request, context)
         if isinstance(opened, ExecutionResult):
             self._send_result(opened)
@@ -100,6 +101,11 @@ class Operation:
         self._document, self._request = document, request
         if not self.ended:
             await self.socket.hub.listening()
+        while looks != self.socket.looks and not self.ended:
+            # Rights changed meanwhile, and this was no member yet that could be suspended.
+            looks = self.socket.looks
+            await self.socket.rights_settled()
+            await opened.authorize()
         if self.ended:
             await self._tell_unsubscribed()
         else:

@@ -3,21 +3,16 @@
 An application whose own rules changed calls `rights_changed` itself.
 """
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.contrib.auth import SESSION_KEY, get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
-from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
-from live.fanout import send_to_hubs
 from live.models import AccessToken
-
-logger = logging.getLogger(__name__)
+from live.sending import send_on_commit
 
 
 def rights_changed(user_ids: Iterable[int] | None) -> None:
@@ -27,14 +22,7 @@ def rights_changed(user_ids: Iterable[int] | None) -> None:
     """
     users = None if user_ids is None else sorted(user_ids)
     if users != []:
-        transaction.on_commit(lambda: _tell({"type": "live.rights", "users": users}))
-
-
-def _tell(message: dict[str, Any]) -> None:
-    try:
-        async_to_sync(send_to_hubs)(message)
-    except Exception as error:
-        logger.error("A change of rights was not sent: %s", type(error).__name__)
+        send_on_commit("A change of rights", {"type": "live.rights", "users": users})
 
 
 def connect() -> None:
@@ -46,6 +34,7 @@ def connect() -> None:
     _receive(m2m_changed, user.user_permissions.through, _membership_changed)
     _receive(m2m_changed, Group.permissions.through, _group_changed)
     _receive(pre_delete, Group, _group_deleted)
+    _receive(pre_delete, Permission, _permission_deleted)
     _receive(post_delete, Session, _session_ended)
     _receive(post_save, AccessToken, _token_changed)
     _receive(post_delete, AccessToken, _token_changed)
@@ -77,6 +66,10 @@ def _group_changed(instance: Any, action: str, reverse: bool, **_: Any) -> None:
 
 def _group_deleted(instance: Group, **_: Any) -> None:
     rights_changed(_members([instance]))
+
+
+def _permission_deleted(**_: Any) -> None:
+    rights_changed(None)
 
 
 def _members(groups: Iterable[Group]) -> list[int]:
