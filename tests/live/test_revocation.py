@@ -1,0 +1,422 @@
+"""Every change of rights is told to the hubs; what races with one is not let through."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import graphene
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
+
+from live import auth, revocation
+from live.auth import require_permission
+from live.consumer import LiveConsumer
+from live.fanout import Hub, send_to_hubs
+from live.subscription import Subscription
+from live.tokens import issue_token, revoke_token
+from tests.conftest import make_user
+from tests.live.wire import SUBPROTOCOLS, Wire, codes
+
+VIEW = "patients.view_patient"
+
+# ---- who is told
+
+
+@pytest.fixture
+def told(monkeypatch, db):
+    """What was told to the hubs: sets of users, None for everybody."""
+    users = []
+
+    def send(what, message):
+        ids = message["users"]
+        users.append(None if ids is None else set(ids))
+
+    monkeypatch.setattr(revocation, "send_on_commit", send)
+    return users
+
+
+@pytest.fixture
+def group(db):
+    return Group.objects.create(name="group")
+
+
+CHANGES = {
+    "saved": lambda user, group: user.save(),
+    "password": lambda user, group: (user.set_password("x"), user.save()),
+    "inactive": lambda user, group: (setattr(user, "is_active", False), user.save()),
+    "group added": lambda user, group: user.groups.add(group),
+    "group added from its side": lambda user, group: group.user_set.add(user),
+    "permission added": lambda user, group: user.user_permissions.add(1),
+    "permission set": lambda user, group: user.user_permissions.set([1, 2]),
+    "permission added from its side": lambda user, group: Permission.objects.get(pk=1).user_set.add(
+        user
+    ),
+    "deleted": lambda user, group: user.delete(),
+    "deleted in bulk": lambda user, group: User.objects.filter(pk=user.pk).delete(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_one_user_is_told_of_that_one(told, nurse, visitor, group, change):
+    told.clear()
+    key = nurse.pk
+    CHANGES[change](nurse, group)
+    assert told
+    assert all(users == {key} for users in told)
+
+
+def test_what_a_log_in_writes_takes_nothing_away(told, nurse):
+    told.clear()
+    nurse.save(update_fields=["last_login"])
+    assert told == []
+
+
+def test_a_new_user_has_no_sockets(told):
+    User.objects.create_user("new")
+    assert told == []
+
+
+GROUP_CHANGES = {
+    "permission removed": lambda group: group.permissions.remove(1),
+    "permissions cleared": lambda group: group.permissions.clear(),
+    "deleted": lambda group: group.delete(),
+    "deleted in bulk": lambda group: Group.objects.filter(pk=group.pk).delete(),
+    "members removed": lambda group: group.user_set.set([]),
+}
+
+
+@pytest.mark.parametrize("change", GROUP_CHANGES)
+def test_a_change_of_a_group_is_told_of_its_members(told, nurse, visitor, group, change):
+    group.permissions.add(1)
+    group.user_set.add(nurse)
+    told.clear()
+    GROUP_CHANGES[change](group)
+    assert told == [{nurse.pk}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda group: group.user_set.clear(),
+        lambda group: Permission.objects.get(pk=1).group_set.clear(),
+        lambda group: Permission.objects.get(pk=1).delete(),
+    ],
+)
+def test_where_it_is_not_known_whose_they_were_everybody_is_looked_at(told, nurse, group, change):
+    group.permissions.add(1)
+    group.user_set.add(nurse)
+    told.clear()
+    change(group)
+    assert None in told
+
+
+def test_a_token_that_ends_is_told(told, nurse):
+    told.clear()
+    token, _ = issue_token(user=nurse, expires_in=None)
+    assert told == []
+    revoke_token(token=token)
+    assert told == [{nurse.pk}]
+    token.delete()
+    assert told == [{nurse.pk}] * 2
+
+
+def test_a_session_that_ends_is_told(told, client, nurse, visitor):
+    client.force_login(nurse)
+    client.get("/login/")
+    told.clear()
+    client.logout()
+    assert told == [{nurse.pk}]
+
+
+def test_a_session_of_nobody_is_no_change(told, client):
+    client.session.save()
+    client.session.flush()
+    assert told == []
+
+
+def test_an_empty_set_of_users_is_told_to_nobody(told):
+    revocation.rights_changed([])
+    assert told == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_is_told_on_commit_only(monkeypatch, nurse):
+    from live import sending
+
+    sent = []
+    monkeypatch.setattr(sending, "send", sent.append)
+    with transaction.atomic():
+        nurse.save()
+        assert sent == []
+    assert sent == [{"type": "live.rights", "users": [nurse.pk]}]
+
+    with transaction.atomic():
+        nurse.save()
+        transaction.set_rollback(True)
+    assert len(sent) == 1
+
+
+# ---- races, on a stage where everything can be held
+
+HELD: dict[str, asyncio.Event] = {}
+REACHED: dict[str, asyncio.Event] = {}
+
+
+async def pass_by(name):
+    """Say that `name` was reached, and wait if it is held."""
+    if name in HELD:
+        REACHED[name].set()
+        await HELD[name].wait()
+
+
+class OnSecret(Subscription):
+    """For those who may view; each subscriber has its own run."""
+
+    value = graphene.String()
+
+    @staticmethod
+    def authorize(root, info):
+        require_permission(info.context.user, VIEW)
+
+    @staticmethod
+    async def subscribe(root, info):
+        await pass_by("subscribe")
+
+    @staticmethod
+    async def publish(payload, info):
+        await pass_by("publish")
+        return OnSecret(value=payload)
+
+
+class Query(graphene.ObjectType):
+    secret = graphene.String()
+    slow = graphene.String()
+
+    @staticmethod
+    def resolve_secret(root, info):
+        require_permission(info.context.user, VIEW)
+        return "secret"
+
+    @staticmethod
+    async def resolve_slow(root, info):
+        await pass_by("slow")
+        return "slow"
+
+
+class Subscriptions(graphene.ObjectType):
+    on_secret = OnSecret.Field()
+
+
+class Consumer(LiveConsumer):
+    schema = graphene.Schema(query=Query, subscription=Subscriptions)
+
+
+SECRETS = "subscription { onSecret { value } }"
+
+
+@pytest.fixture
+def user(transactional_db):
+    return make_user("somebody", "view_patient")
+
+
+@pytest.fixture
+def hold():
+    """Return a function that holds a place."""
+
+    def hold_place(name):
+        HELD[name], REACHED[name] = asyncio.Event(), asyncio.Event()
+
+    yield hold_place
+    HELD.clear()
+    REACHED.clear()
+
+
+async def lose_permission(user):
+    """Take the right away, as another process would: the hub hears of it by its channel."""
+    await sync_to_async(user.user_permissions.clear)()
+
+
+@asynccontextmanager
+async def looked_at():
+    """At its end, the hub has had the only socket look at its user's rights once more."""
+    (socket,) = Hub.current().sockets
+    await Hub.current().listening()
+    before = socket.looks
+    yield
+    async with asyncio.timeout(20):
+        while socket.looks == before:  # noqa: ASYNC110  the server has no event for tests
+            await asyncio.sleep(0.001)
+
+
+async def within(seconds, event):
+    async with asyncio.timeout(seconds):
+        await event.wait()
+
+
+@pytest.fixture
+def held_look(monkeypatch):
+    """Return a function that holds looks at users' rights, until its second event is set."""
+
+    def hold_looks():
+        loop, asked, go_on = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        real = auth.present_user
+
+        def slow(scope):
+            loop.call_soon_threadsafe(asked.set)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+            return real(scope)
+
+        monkeypatch.setattr(auth, "present_user", slow)
+        return asked, go_on
+
+    return hold_looks
+
+
+@pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
+async def test_an_event_on_its_way_does_not_overtake_a_loss(user, hold, subprotocol):
+    """It was taken before the loss, but not delivered."""
+    hold("publish")
+    async with Wire(Consumer.as_asgi(), user, subprotocol) as wire:
+        assert await wire.subscribe(SECRETS) == []
+        await OnSecret.broadcast_async(payload="secret")
+        await within(20, REACHED["publish"])
+        await lose_permission(user)
+        HELD["publish"].set()
+        assert (await wire.ended()).code == 4403
+        assert "secret" not in "".join(wire.frames)
+
+
+async def test_events_wait_while_rights_are_looked_at_and_come_after(user, held_look):
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS) == []
+        await OnSecret.broadcast_async(payload="one")
+        assert (await wire.event())["onSecret"]["value"] == "one"
+        asked, go_on = held_look()
+        await sync_to_async(user.save)()
+        await within(20, asked)
+        for value in ("two", "three"):
+            await OnSecret.broadcast_async(payload=value)
+        seen = len(wire.frames)
+        await wire.send(type="ping")
+        assert (await wire.receive())["type"] == "pong"
+        assert len(wire.frames) == seen + 1
+        go_on.set()
+        assert [(await wire.event())["onSecret"]["value"] for _ in range(2)] == ["two", "three"]
+
+
+async def test_a_query_waits_for_the_look_and_has_the_new_rights(user, held_look):
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert (await wire.ask("{ secret }"))["data"] == {"secret": "secret"}
+        asked, go_on = held_look()
+        await lose_permission(user)
+        await within(20, asked)
+        await wire.start("{ secret }")
+        await wire.send(type="ping")
+        assert (await wire.receive())["type"] == "pong"
+        go_on.set()
+        message = await wire.receive()
+        assert codes(message["payload"]) == ["FORBIDDEN"]
+        assert message["payload"]["data"] == {"secret": None}
+
+
+async def test_a_subscription_that_opens_meanwhile_asks_again(user, hold):
+    hold("subscribe")
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        await wire.start(SECRETS)
+        await within(20, REACHED["subscribe"])  # `authorize` said yes
+        async with looked_at():
+            await lose_permission(user)
+        HELD["subscribe"].set()
+        message = await wire.receive()
+        assert message["type"] == "error"
+        assert codes({"errors": wire.errors_in(message)}) == ["FORBIDDEN"]
+        await OnSecret.broadcast_async(payload="secret")
+        assert (await wire.ask("{ __typename }"))["data"]
+        assert "secret" not in "".join(wire.frames)
+
+
+async def test_a_query_that_goes_on_does_not_keep_the_socket_open(user, hold):
+    hold("slow")
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS) == []
+        await wire.start("{ slow }", "slow")
+        await within(20, REACHED["slow"])
+        await lose_permission(user)
+        HELD["slow"].set()
+        assert (await wire.ended()).code == 4403
+
+
+async def test_a_look_that_fails_closes_the_socket(user, monkeypatch, caplog):
+    def fail(scope):
+        raise RuntimeError("Jane Doe")
+
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS) == []
+        monkeypatch.setattr(auth, "present_user", fail)
+        await sync_to_async(user.save)()
+        assert (await wire.ended()).code == 4500
+    assert "Jane" not in caplog.text
+
+
+async def test_a_hub_that_was_cut_off_looks_at_everybody(user, monkeypatch):
+    """What was told meanwhile was not heard; a socket that does not watch stays open."""
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert (await wire.ask("{ secret }"))["data"] == {"secret": "secret"}
+        hub = Hub.current()
+        await hub.listening()
+        await sync_to_async(User.user_permissions.through.objects.all().delete)()  # unheard
+        assert (await wire.ask("{ secret }"))["data"] == {"secret": "secret"}
+        async with looked_at():
+            await cut_off(hub, monkeypatch)
+        assert codes(await wire.ask("{ secret }")) == ["FORBIDDEN"]
+
+
+async def cut_off(hub, monkeypatch):
+    """Have the hub's reading of the channel layer fail once, as with a Redis that is away."""
+
+    def fail(message):
+        monkeypatch.undo()
+        raise ConnectionError
+
+    monkeypatch.setattr(hub, "take", fail)
+    for _ in range(2):  # the hub waits with the real `take` in hand
+        await send_to_hubs({"type": "live.kick", "users": []})
+
+
+async def test_of_two_changes_the_last_counts(user):
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS) == []
+        permission = await Permission.objects.aget(codename="view_patient")
+
+        def change():
+            with transaction.atomic():
+                user.user_permissions.clear()
+                user.user_permissions.add(permission)
+
+        await sync_to_async(change)()
+        await OnSecret.broadcast_async(payload="still")
+        assert (await wire.event())["onSecret"]["value"] == "still"
+
+
+async def test_sockets_of_others_notice_nothing(user, visitor):
+    await sync_to_async(visitor.user_permissions.set)(
+        [await Permission.objects.aget(codename="view_patient")]
+    )
+    async with Wire(Consumer.as_asgi(), user) as wire, Wire(Consumer.as_asgi(), visitor) as other:
+        assert await wire.subscribe(SECRETS) == []
+        assert await other.subscribe(SECRETS) == []
+        await lose_permission(user)
+        await OnSecret.broadcast_async(payload="secret")
+        assert (await other.event())["onSecret"]["value"] == "secret"
+        assert (await wire.ended()).code == 4403
+        assert "secret" not in "".join(wire.frames)
+
+
+async def test_a_right_that_comes_back_is_seen_at_the_next_subscription(user):
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        await lose_permission(user)
+        assert await wire.subscribe(SECRETS) == ["FORBIDDEN"]
+        permission = await Permission.objects.aget(codename="view_patient")
+        await sync_to_async(user.user_permissions.add)(permission)
+        assert await wire.subscribe(SECRETS, "2") == []
