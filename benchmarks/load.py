@@ -54,11 +54,10 @@ class Load:
         self.subscribers: list[Subscriber] = []
         self.number = 0  # of the next event
         self.driver = Driver(self.poller, server.port, server.house.cookies["driver"])
-        self.announcer = Announcer(self.poller, server.port)
         self.poller.run_until(lambda: self.driver.ready, PATIENCE_SECONDS, "the driver's ack")
 
     def close(self) -> None:
-        close_all([*self.subscribers, self.driver, self.announcer])
+        close_all([*self.subscribers, self.driver])
 
     # ---- measuring
 
@@ -109,15 +108,19 @@ class Load:
 
     def announce(self, *, seconds: float, least: int = 3) -> Window:
         """Broadcast without mutations, one after the other has reached all its subscribers."""
-        answers = self.announcer.answers
+        # A new connection: uvicorn closes one that rests for five seconds.
+        announcer, asked = Announcer(self.poller, self.server.port), 0
 
         def send(name: str, category: str) -> Callable[[], bool]:
-            nonlocal answers
-            answers = wanted = answers + 1
-            self.announcer.announce(name, category)
-            return lambda: self.announcer.answers >= wanted
+            nonlocal asked
+            asked = wanted = asked + 1
+            announcer.announce(name, category)
+            return lambda: announcer.answers >= wanted
 
-        return self._drive(send, 1, seconds, least)
+        try:
+            return self._drive(send, 1, seconds, least)
+        finally:
+            announcer.close()
 
     def drive(self, *, width: int, seconds: float, least: int = 3) -> Window:
         """Send mutations, `width` of them under way at any time, for `seconds`.
