@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from graphql import GraphQLError, GraphQLFormattedError
+from graphql import ExecutionContext, GraphQLError, GraphQLFormattedError
 
 from live import metrics
 
@@ -141,10 +141,22 @@ def format_error(error: Exception) -> GraphQLFormattedError:
         return _located_like(located, Forbidden.default_message, {"code": Forbidden.code})
     if isinstance(cause, ObjectDoesNotExist):
         return _located_like(located, NotFound.default_message, {"code": NotFound.code})
-    if cause is None or isinstance(cause, GraphQLError):
+    if cause is None:
         # graphql-core's own: a parse, validation or coercion error of the client's document.
         return _located_like(located, located.message, {"code": BadInput.code})
+    if isinstance(cause, GraphQLError) and not _is_about_a_result(cause):
+        return _located_like(located, located.message or cause.message, {"code": BadInput.code})
     return _mask(located, cause)
+
+
+def _is_about_a_result(error: GraphQLError) -> bool:
+    """Tell whether graphql-core raised it for a resolver's result, whose value it then quotes."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_name == ExecutionContext.complete_value.__name__:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def _located_like(

@@ -1,6 +1,7 @@
 """The base class of an application's subscriptions."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,8 @@ from live.fanout import send_to_hubs
 from live.payload import pack
 from live.sending import in_event_loop, send, send_on_commit
 from live.threads import in_worker_thread, is_async
+
+logger = logging.getLogger(__name__)
 
 # The loop itself holds its tasks weakly: one that nobody awaits could vanish half-way.
 _sending: set[asyncio.Task[None]] = set()
@@ -126,5 +129,12 @@ def _asynchronous(hook: Any) -> Any:
 def _spawn(sending: Any) -> "asyncio.Task[None]":
     task = asyncio.get_running_loop().create_task(sending)
     _sending.add(task)
-    task.add_done_callback(_sending.discard)
+    task.add_done_callback(_sent)
     return task
+
+
+def _sent(task: "asyncio.Task[None]") -> None:
+    _sending.discard(task)
+    # Looked at here, since asyncio would log the text, which may quote the payload.
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("A broadcast was not sent: %s", type(error).__name__)
