@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from live import throttle
 from live.context import Context
 from live.errors import BadInput, Forbidden, Unauthenticated
+from live.models import AccessToken
 from live.threads import in_worker_thread
-from live.tokens import bearer_secret, find_token, token_is_valid
+from live.tokens import bearer_secret, find_token, revoke_token, token_is_valid
 
 # Where a connection that came with a token keeps the token's id.
 TOKEN_ID = "access_token_id"  # noqa: S105  a key, no secret
@@ -62,7 +63,9 @@ def user_of_request(request: HttpRequest) -> Any:
     """
     secret = bearer_secret(request.headers.get("Authorization", ""))
     if secret is not None:
-        return identify(secret)[0]
+        user, token_id = identify(secret)
+        setattr(request, TOKEN_ID, token_id)
+        return user
     return get_user(request)
 
 
@@ -159,10 +162,19 @@ def login(context: Context, *, username: str, password: str) -> bool:
 
 
 def logout(context: Context) -> None:
-    """Log the connection out and end its session. Sync: call it from a worker thread."""
+    """Log the connection out: its session ends, or the access token that it came with.
+
+    Sync: call it from a worker thread.
+    """
+    if context.channels_scope is None:
+        token_id = getattr(context.request, TOKEN_ID, None)
+    else:
+        token_id = context.channels_scope.pop(TOKEN_ID, None)
+    if token_id is not None:
+        # Else whoever holds a copy would stay logged in.
+        for token in AccessToken.objects.filter(pk=token_id):
+            revoke_token(token=token)
     django_logout(_request(context))
-    if context.channels_scope is not None:
-        context.channels_scope.pop(TOKEN_ID, None)
     context.user = AnonymousUser()
 
 

@@ -61,7 +61,11 @@ async def beat_for_ever(sockets: set[Any]) -> None:
 async def _beat(sockets: list[Beating]) -> None:
     now = time.monotonic()
     for count, socket in enumerate(sockets, 1):
-        socket.heartbeat.beat(now)
+        try:
+            socket.heartbeat.beat(now)
+        except Exception as error:
+            # One socket's fault must not keep the others open beyond their time.
+            logger.error("The pulse missed a beat: %s", type(error).__name__)
         if count % SOCKETS_AT_ONCE == 0:
             await asyncio.sleep(0)
 
