@@ -92,5 +92,11 @@ class SharedContext:
     def __setitem__(self, key: str, value: Any) -> None:
         raise SharedContextError()
 
+    def __delattr__(self, name: str) -> None:
+        raise SharedContextError()
+
     def __contains__(self, key: str) -> bool:
-        return key == "audience"
+        # "No" would let code go on as if nobody were logged in.
+        if key == "audience":
+            return True
+        raise SharedContextError()

@@ -14,9 +14,9 @@ def language_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     that is supported, it is `settings.LANGUAGE_CODE`.
     """
     accepted = ",".join(v.decode("latin-1") for k, v in headers if k.lower() == b"accept-language")
-    for code, _quality in parse_accept_lang_header(accepted):
-        if code == "*":
-            break
+    for code, quality in parse_accept_lang_header(accepted):
+        if code == "*" or not quality:
+            break  # they come by quality; one of 0 is not acceptable
         try:
             return get_supported_language_variant(code)
         except LookupError:

@@ -21,6 +21,10 @@ from graphql import (
 
 from live.errors import QueryTooComplex
 
+# Fragments in fragments. They cost stack, here and in validation, but no depth of fields;
+# generated clients nest a few.
+MOST_NESTED_FRAGMENTS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -56,7 +60,10 @@ def check_document(document: DocumentNode, bounds: Bounds) -> None:
 
 
 def document_cost(document: DocumentNode) -> Cost:
-    """Return the cost of all operations of a document together."""
+    """Return the cost of all operations of a document together.
+
+    Raises QueryTooComplex where fragments are nested too deeply to count.
+    """
     fragments = {
         definition.name.value: definition
         for definition in document.definitions
@@ -76,6 +83,7 @@ class _Counter:
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
         self._known: dict[str, Cost] = {}
+        self._nested = 0
 
     def selection(self, selection_set: SelectionSetNode | None) -> Cost:
         total = Cost()
@@ -96,8 +104,17 @@ class _Counter:
             self._known[name] = Cost()
             definition = self._fragments.get(name)
             if definition:
-                self._known[name] = self.selection(definition.selection_set)
+                self._known[name] = self._definition(definition)
         return self._known[name]
+
+    def _definition(self, definition: FragmentDefinitionNode) -> Cost:
+        if self._nested >= MOST_NESTED_FRAGMENTS:
+            message = f"The query's nested fragments may be {MOST_NESTED_FRAGMENTS} at most."
+            raise QueryTooComplex(message, limit="depth")
+        self._nested += 1
+        cost = self.selection(definition.selection_set)
+        self._nested -= 1
+        return cost
 
 
 class TokenBucket:

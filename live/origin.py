@@ -33,12 +33,14 @@ def is_allowed(*, origin: str | None, host: str) -> bool:
     The host itself is checked too: a page whose own name was re-bound to this machine's
     address has the same foreign name in both headers.
     """
-    name = urlsplit(f"//{host}").hostname
+    try:
+        name = urlsplit(f"//{host}").hostname
+        page = urlsplit(origin).netloc if origin is not None else None
+    except ValueError:  # brackets that are no IPv6 address
+        return False
     if not name or not validate_host(_bracketed(name), settings.ALLOWED_HOSTS):
         return False
-    if origin is None:
-        return True
-    return urlsplit(origin).netloc == host or origin in settings.CSRF_TRUSTED_ORIGINS
+    return page in (None, host) or origin in settings.CSRF_TRUSTED_ORIGINS
 
 
 def _bracketed(name: str) -> str:
