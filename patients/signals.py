@@ -3,7 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.contrib.auth.models import Group
+from django.db.models import ProtectedError, QuerySet
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from live.revocation import rights_changed
@@ -38,3 +40,18 @@ def tell_viewers_changed(action: str, **_: Any) -> None:
     """A category was opened or closed to a group: everybody looks again."""
     if action.startswith("post_"):
         rights_changed(None)
+
+
+@receiver(pre_delete, sender=Group, dispatch_uid="protect_last_viewers")
+def protect_last_viewers(instance: Group, origin: Any = None, **_: Any) -> None:
+    """Refuse to delete the last groups that see a category: without any, everybody would.
+
+    Raises ProtectedError, which holds the categories.
+    """
+    together = isinstance(origin, QuerySet) and origin.model is Group
+    deleted = list(origin.values_list("pk", flat=True)) if together else [instance.pk]
+    staying = Group.objects.exclude(pk__in=deleted)
+    seen = DiseaseCategory.objects.filter(viewers=instance)
+    opened: set[Any] = set(seen.exclude(viewers__in=staying))
+    if opened:
+        raise ProtectedError("These categories would be open to everybody.", opened)

@@ -3,6 +3,7 @@
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
+from django.db.models import ProtectedError
 from django.test import AsyncClient, Client
 
 from patients import selectors
@@ -105,6 +106,32 @@ def test_an_empty_list_of_viewers_is_everybody(doctor, categories, insiders):
     assert selectors.hidden_categories(user=doctor) == {categories["II"].pk}
     categories["II"].viewers.clear()
     assert selectors.hidden_categories(user=doctor) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda group: group.delete(),
+        lambda group: Group.objects.filter(pk=group.pk).delete(),
+        lambda group: Group.objects.all().delete(),
+    ],
+    ids=["one", "in bulk", "all at once"],
+)
+def test_the_last_groups_that_see_a_category_cannot_be_deleted(doctor, hidden, insiders, delete):
+    with pytest.raises(ProtectedError):
+        delete(insiders)
+    assert Group.objects.filter(pk=insiders.pk).exists()
+    assert everything(doctor)["all"]["totalCount"] == 0
+
+
+def test_of_two_groups_that_see_a_category_only_one_can_be_deleted(hidden, insiders):
+    other = Group.objects.create(name="other")
+    hidden.category.viewers.add(other)
+    with pytest.raises(ProtectedError):
+        Group.objects.all().delete()
+    insiders.delete()
+    with pytest.raises(ProtectedError):
+        other.delete()
 
 
 @pytest.mark.parametrize("field", ["patient", "node"])

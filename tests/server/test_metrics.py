@@ -1,0 +1,80 @@
+"""The metrics' page: for staff, and with nothing of a patient or client in it."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from prometheus_client import REGISTRY
+
+from live import metrics
+from live.tokens import issue_token, revoke_token
+from tests.conftest import make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Every label, with what its values look like: none is what a client or patient sent.
+LABELS = {"code": r"\d{4}|[A-Z_]+", "limit": r"[a-zA-Z_]+"}
+
+
+@pytest.fixture
+def staff():
+    return make_user("staff", is_staff=True)
+
+
+def log_in(user):
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client
+
+
+def test_staff_see_the_metrics(staff):
+    response = log_in(staff).get("/metrics")
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain")
+    text = response.content.decode()
+    for name in ("sockets", "subscriptions", "limits_exceeded_total", "closes_total"):
+        assert f"wardcast_{name}" in text
+
+
+def test_others_do_not(nurse, visitor):
+    for user in (None, nurse, visitor):
+        response = log_in(user).get("/metrics")
+        assert response.status_code == 403
+        assert b"wardcast" not in response.content
+
+
+def test_an_inactive_member_of_staff_does_not(staff):
+    client = log_in(staff)
+    User.objects.update(is_active=False)
+    assert client.get("/metrics").status_code == 403
+
+
+def test_a_collector_comes_with_a_token(staff, nurse):
+    token, secret = issue_token(user=staff, expires_in=timedelta(hours=1))
+    header = {"authorization": f"Bearer {secret}"}
+    assert Client(headers=header).get("/metrics").status_code == 200
+    revoke_token(token=token)
+    assert Client(headers=header).get("/metrics").status_code == 403
+    _, secret = issue_token(user=nurse, expires_in=None)
+    header = {"authorization": f"Bearer {secret}"}
+    assert Client(headers=header).get("/metrics").status_code == 403
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer x", "Bearer a b", "Basic dTpw"])
+def test_a_bad_token_is_refused_whoever_is_logged_in(staff, header):
+    client = log_in(staff)
+    response = client.get("/metrics", headers={"authorization": header})
+    assert response.status_code == (200 if header.startswith("Basic") else 403)
+
+
+def test_no_label_holds_what_a_client_sent():
+    import re
+
+    ours = [metric for metric in REGISTRY.collect() if metric.name.startswith("wardcast_")]
+    assert {metrics.limits._name, metrics.closes._name} <= {metric.name for metric in ours}
+    for metric in ours:
+        for sample in metric.samples:
+            for label, value in sample.labels.items():
+                assert re.fullmatch(LABELS[label], value), (metric.name, label, value)
