@@ -16,7 +16,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 
-from live import auth, direct, metrics, protocol
+from live import auth, metrics, protocol
 from live.conf import conf
 from live.errors import TooManyOperations, format_error
 from live.fanout import Hub
@@ -127,7 +127,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def _new_outbox(self) -> Outbox:
         extension = (self.scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
         return Outbox(
-            self.scope.get(direct.KEY, self.base_send),
+            self.base_send,
             conf.OUTBOX_SIZE,
             on_overflow=self.too_slow,
             on_broken=self._broken,

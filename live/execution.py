@@ -1,7 +1,6 @@
 """From a request's text to its result: one way for HTTP and for sockets."""
 
 import asyncio
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,18 +87,26 @@ class Document:
 
 async def prepare(schema: graphene.Schema, query: str) -> Document:
     """Parse and validate `query`, in a worker thread; what was seen before is remembered."""
-    short = len(query) <= LONGEST_CACHED_DOCUMENT
-    read = in_worker_thread(_remembered() if short else _parse_and_validate)
-    document: Document = await read(schema.graphql_schema, query)
+    key = (schema.graphql_schema, query)
+    document = _documents.pop(key, None)
+    if document is None:
+        document = await in_worker_thread(_parse_and_validate)(*key)
+    if len(query) <= LONGEST_CACHED_DOCUMENT:
+        _remember(key, document)
     for error in document.errors:
         if isinstance(error, LimitExceeded):
             error.count()
     return document
 
 
-@functools.cache
-def _remembered() -> Any:
-    return functools.lru_cache(maxsize=conf.DOCUMENT_CACHE_SIZE)(_parse_and_validate)
+# The documents seen last, the newest at the end.
+_documents: dict[tuple[GraphQLSchema, str], Document] = {}
+
+
+def _remember(key: tuple[GraphQLSchema, str], document: Document) -> None:
+    _documents[key] = document
+    if len(_documents) > conf.DOCUMENT_CACHE_SIZE:
+        del _documents[next(iter(_documents))]
 
 
 def _parse_and_validate(schema: GraphQLSchema, query: str) -> Document:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from channels.layers import get_channel_layer
 
-from live import metrics
+from live import metrics, recall
 from live.cohort import Cohort, Event, Member, Receiver, Run
 from live.conf import conf
 from live.errors import Unavailable
@@ -199,6 +199,7 @@ class Hub:
             await layer.group_add(HUB_GROUP, channel)
             self._joined.set()
             metrics.layer_up.set(1)
+            recall.forget()
             for socket in list(self.sockets):
                 # A change of rights that was sent before was not heard.
                 socket.rights_changed(None)
@@ -267,6 +268,7 @@ class Hub:
                 member.receiver.ended_by_server()
 
     def _on_rights(self, message: dict[str, Any]) -> None:
+        recall.forget()
         ids = message["users"]
         for socket in list(self.sockets):
             socket.rights_changed(None if ids is None else frozenset(ids))

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.http.request import validate_host
 
@@ -24,7 +23,16 @@ class OriginGuard:
         origin = headers.get(b"origin", b"").decode("latin-1") or None
         if is_allowed(origin=origin, host=host):
             return await self.application(scope, receive, send)
-        return await WebsocketDenier()(scope, receive, send)
+        return await refuse(scope, receive, send)
+
+
+async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """ASGI application: refuse every socket, with 403 at the handshake.
+
+    (Channels' WebsocketDenier enters a thread for it, to look after database connections.)
+    """
+    await receive()
+    await send({"type": "websocket.close"})
 
 
 def is_allowed(*, origin: str | None, host: str) -> bool:

@@ -10,7 +10,7 @@ import channels_graphql_ws
 from live.fanout import send_to_hubs
 from live.payload import pack
 from live.sending import in_event_loop, send, send_on_commit
-from live.threads import in_worker_thread, is_async
+from live.threads import in_worker_thread, is_async, reads_memory_only
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,16 @@ class Subscription(channels_graphql_ws.Subscription):
 
 
 def _asynchronous(hook: Any) -> Any:
-    return hook if hook is None or is_async(hook) else in_worker_thread(hook)
+    if hook is None or is_async(hook):
+        return hook
+    return _inline(hook) if reads_memory_only(hook) else in_worker_thread(hook)
+
+
+def _inline(hook: Any) -> Any:
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        return hook(*args, **kwargs)
+
+    return run
 
 
 def _spawn(sending: Any) -> "asyncio.Task[None]":

@@ -1,6 +1,6 @@
 """Reads: who may see what."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -53,3 +53,19 @@ def category_visible(*, user: Any, code: str) -> DiseaseCategory:
     if category is None:
         raise BadInput("There is no such disease category.")
     return category
+
+
+class ViewingRights(NamedTuple):
+    """What a user may see: whether any patients, and of which categories (codes) or not (keys)."""
+
+    may_view: bool
+    categories: frozenset[str]
+    hidden: frozenset[int]
+
+
+def viewing_rights(user: Any) -> ViewingRights:
+    """Return what a logged-in user may see."""
+    hidden = hidden_categories(user=user)
+    visible = DiseaseCategory.objects.exclude(pk__in=hidden)
+    codes = frozenset(visible.values_list("code", flat=True))
+    return ViewingRights(user.has_perm(VIEW), codes, hidden)

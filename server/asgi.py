@@ -1,6 +1,7 @@
 """The ASGI application: HTTP and WebSocket."""
 
 import os
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "server.settings")
 
@@ -10,12 +11,11 @@ http_application = get_asgi_application()  # loads the apps, which what follows 
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path
 
 from live.consumer import LiveConsumer
-from live.direct import DirectSend
-from live.origin import OriginGuard
+from live.handshake import AtHandshake
+from live.origin import OriginGuard, refuse
 from server.schema import schema
 
 
@@ -25,16 +25,16 @@ class Consumer(LiveConsumer):
     schema = schema
 
 
+def _who_is_there(application: Any) -> Any:
+    return OriginGuard(AuthMiddlewareStack(application))
+
+
 sockets = URLRouter(
     [
-        path("graphql/", Consumer.as_asgi()),
-        re_path("", WebsocketDenier.as_asgi()),  # 403; without it, a traceback
+        # Django's types know views only; Channels' router takes ASGI applications.
+        path("graphql/", cast(Any, AtHandshake(_who_is_there, Consumer.as_asgi()))),
+        re_path("", cast(Any, refuse)),  # without it, a traceback for every wrong address
     ]
 )
 
-application = ProtocolTypeRouter(
-    {
-        "http": http_application,
-        "websocket": DirectSend(OriginGuard(AuthMiddlewareStack(sockets))),
-    }
-)
+application = ProtocolTypeRouter({"http": http_application, "websocket": sockets})

@@ -1,6 +1,6 @@
 """gunicorn's worker for production: uvicorn, with the short way for ready frames.
 
-    gunicorn server.asgi:application -k server.workers.Worker -w 4
+gunicorn server.asgi:application -k server.workers.Worker -w 4
 """
 
 from typing import Any, ClassVar

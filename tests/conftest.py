@@ -37,6 +37,14 @@ def _own_worker_threads():
 
 
 @pytest.fixture(autouse=True)
+def _nothing_recalled():
+    """Forget what the test before looked up of users who may have had the same keys."""
+    from live.recall import forget
+
+    forget()
+
+
+@pytest.fixture(autouse=True)
 def _quick_passwords(settings):
     """Hash passwords in microseconds: what makes the real hash slow is not under test."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

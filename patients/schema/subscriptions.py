@@ -7,14 +7,15 @@ import graphene
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from live.auth import require_permission
+from live.auth import require_login
+from live.errors import BadInput, Forbidden
+from live.recall import recall
 from live.subscription import Subscription
 from live.threads import from_memory
 from patients import selectors
 from patients.events import group_watched
 from patients.models import Patient
 from patients.schema.ids import patient_pk
-from patients.schema.text import check_text
 from patients.schema.types import PatientType
 
 
@@ -43,22 +44,25 @@ class PatientSubscription(Subscription):
         abstract = True
 
     @staticmethod
-    def authorize(
+    async def authorize(
         root: Any, info: graphene.ResolveInfo, id: str | None = None, category: str | None = None
     ) -> None:
         user = info.context.user
-        require_permission(user, selectors.VIEW)
-        if category is not None:
-            check_text(category=category)
-            selectors.category_visible(user=user, code=category)
-        # Looked up here, in a worker thread, for `audience`, which may not ask the database.
-        info.context.hidden_categories = selectors.hidden_categories(user=user)
+        require_login(user)
+        rights = await recall(user, selectors.viewing_rights)
+        if not rights.may_view:
+            raise Forbidden()
+        if category is not None and category not in rights.categories:
+            raise BadInput("There is no such disease category.")
+        # For `audience`, which may not wait.
+        info.context.hidden_categories = rights.hidden
 
     @staticmethod
     def audience(info: graphene.ResolveInfo, **arguments: Any) -> Audience:
         return Audience(info.context.language, info.context.hidden_categories)
 
     @staticmethod
+    @from_memory
     def subscribe(
         root: Any, info: graphene.ResolveInfo, id: str | None = None, category: str | None = None
     ) -> list[str]:

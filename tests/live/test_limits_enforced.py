@@ -78,7 +78,7 @@ urlpatterns = [path("graphql/", GraphQLView.as_view(schema=SCHEMA))]
 def _own_schema(settings, transactional_db):
     settings.ROOT_URLCONF = __name__
     # What was refused under another test's limits is remembered as refused.
-    execution._remembered().cache_clear()
+    execution._documents.clear()
 
 
 @pytest.fixture

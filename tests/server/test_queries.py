@@ -7,6 +7,7 @@ from channels.testing import WebsocketCommunicator
 from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, Client
 
+from live.fanout import Hub
 from patients.models import Patient
 from server.asgi import application
 
@@ -67,16 +68,25 @@ async def over_http(session: str, query: str) -> dict:
     return (await client.get("/graphql/", {"query": query})).json()["data"]
 
 
-async def over_websocket(session: str, query: str) -> dict:
-    headers = [(b"host", b"localhost"), (b"cookie", f"sessionid={session}".encode())]
+async def connect(*headers: tuple[bytes, bytes]) -> WebsocketCommunicator:
+    headers = [(b"host", b"localhost"), *headers]
     subprotocols = ["graphql-transport-ws"]
     socket = WebsocketCommunicator(application, "/graphql/", headers, subprotocols)
     assert (await socket.connect(SECONDS))[0]
+    return socket
+
+
+async def over_websocket(session: str, query: str) -> dict:
+    # A process's first socket makes its hub listen, which looks at everybody once more.
+    first = await connect()
+    await Hub.current().listening()
+    socket = await connect((b"cookie", f"sessionid={session}".encode()))
     await socket.send_json_to({"type": "connection_init"})
     assert (await socket.receive_json_from(SECONDS))["type"] == "connection_ack"
     await socket.send_json_to({"type": "subscribe", "id": "1", "payload": {"query": query}})
     message = await socket.receive_json_from(SECONDS)
     await socket.disconnect(timeout=SECONDS)
+    await first.disconnect(timeout=SECONDS)
     return message["payload"]["data"]
 
 

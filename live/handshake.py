@@ -1,0 +1,31 @@
+"""Middleware for a socket's handshake only."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+class AtHandshake:
+    """Asks middleware once, and then serves the socket without it.
+
+    Middleware for sockets reads the cookie, finds the user, checks the Origin: all of it at
+    the handshake. Left around the application, its frames, its copies of the scope and its
+    wrapped `send` would stay for as long as the socket, and be paid with every message.
+
+    Args:
+        middleware: takes an ASGI application and returns one around it.
+        application: gets the scope as the innermost middleware left it.
+    """
+
+    def __init__(self, middleware: Callable[[Any], Any], application: Any) -> None:
+        self._middleware = middleware
+        self._application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        found: list[dict[str, Any]] = []
+
+        async def note(inner: dict[str, Any], *_: Any) -> None:
+            found.append(inner)
+
+        await self._middleware(note)(scope, receive, send)
+        if found:  # nothing, where the middleware refused the socket
+            await self._application(found.pop(), receive, send)
