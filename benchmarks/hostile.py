@@ -7,6 +7,7 @@ this machine's loopback is ever spoken to. Wardcast runs with its own default li
 """
 
 import argparse
+import json
 import multiprocessing
 import time
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def feed(load: Load, name: str, seconds: float) -> Phase:
 
 def run(kind: Kind, options: argparse.Namespace) -> tuple[list[Phase], Any, Load]:
     """Return the phases, what the attackers met, and the load as it ended."""
-    with house(redis=False) as shared, Server(kind, shared, live=None) as server:
+    with house(redis=False) as shared, Server(kind, shared, live=options.live) as server:
         machine.pin(machine.cores()[1])
         load = Load(server)
         load.subscribe(options.good)
@@ -103,6 +104,7 @@ def main() -> None:
     names = [attack.__name__ for attack in ATTACKS]
     parser.add_argument("--attacks", nargs="+", choices=names, default=names)
     parser.add_argument("--good", type=int, default=GOOD)
+    parser.add_argument("--live", type=json.loads, default={}, help="settings.LIVE, as JSON")
     options = parser.parse_args()
     machine.raise_file_limit(2 * options.good + 4 * options.attackers + 500)
     failed = False

@@ -122,10 +122,10 @@ class Server:
     Args:
         kind: what to run.
         house: where.
-        live: more of Wardcast's settings (LIVE), or None for its own defaults.
+        live: Wardcast's settings (LIVE).
     """
 
-    def __init__(self, kind: Kind, house: House, live: dict[str, Any] | None = LIMITS) -> None:
+    def __init__(self, kind: Kind, house: House, live: dict[str, Any] = LIMITS) -> None:
         self.kind, self.house, self.live = kind, house, live
         self.port = machine.free_port()
         self.folder = house.folder / f"{self.port}"
@@ -186,7 +186,7 @@ class Server:
         _, more = APPLICATIONS[self.kind.application]
         environment = self.house.environment | more
         environment["DATABASE_URL"] = f"sqlite:///{self.folder}/db.sqlite3"
-        environment["LIVE"] = json.dumps(self.live or {})
+        environment["LIVE"] = json.dumps(self.live)
         if self.kind.layer == "redis":
             environment["REDIS_URL"] = f"redis://127.0.0.1:{self.house.redis_port}/0"
         return environment
