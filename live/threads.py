@@ -67,9 +67,16 @@ def from_memory(resolver: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reads_memory_only(resolver: Any) -> bool:
-    """Whether `resolver` is marked by `from_memory`, or is Relay's, which encodes a key."""
+    """Whether `resolver` is marked by `from_memory`, or is Relay's or graphql-core's own.
+
+    Relay's encodes a key; graphql-core's answer `__typename` and introspection.
+    """
     function = resolver.func if isinstance(resolver, functools.partial) else resolver
-    return function is GlobalID.id_resolver or getattr(function, "reads_memory_only", False)
+    return (
+        getattr(function, "reads_memory_only", False)
+        or function is GlobalID.id_resolver
+        or str(getattr(function, "__module__", "")).startswith("graphql.type.")
+    )
 
 
 def resolves_by_name(resolver: Any) -> bool:

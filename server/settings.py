@@ -212,6 +212,8 @@ LOGGING = {
             "filters": ["without_query"],
             "propagate": False,
         },
+        # Below, it writes a line with the address for every log-in.
+        "axes": {"level": "WARNING"},
     },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
