@@ -86,6 +86,8 @@ def house(redis: bool) -> Iterator[House]:
         key = secrets.token_hex(32)
         environment = {**os.environ, "DEBUG": "off", "SECRET_KEY": key, "LOG_LEVEL": "WARNING"}
         environment |= {"SECURE_SSL_REDIRECT": "off", "LIVE": json.dumps(LIMITS)}
+        # The local channel layer's sockets go there, and away with it.
+        environment["TMPDIR"] = name
         environment.pop("REDIS_URL", None)
         result = House(folder, environment)
         database = {"DATABASE_URL": f"sqlite:///{result.database}"}
