@@ -15,6 +15,7 @@ import channels_graphql_ws
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
+from graphql import MiddlewareManager
 
 from live import auth, metrics, protocol
 from live.conf import conf
@@ -72,7 +73,9 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def _manager(cls) -> WorkerThreads:
         """Return the middleware of all sockets of this class: it caches wrapped resolvers."""
         if "_shared_manager" not in cls.__dict__:
-            cls._shared_manager = WorkerThreads(*(cls.middleware or ()))
+            given = cls.middleware or ()
+            functions = given.middlewares if isinstance(given, MiddlewareManager) else given
+            cls._shared_manager = WorkerThreads(*functions)
         return cls._shared_manager
 
     # ---- ASGI

@@ -35,8 +35,9 @@ class Opened:
 
     @property
     def limit(self) -> int | None:
-        """The subscription's own `notification_queue_limit`, None without one."""
-        return self.subscription_class.notification_queue_limit or None
+        """The subscription's own `notification_queue_limit`, None without one (or below 1)."""
+        limit: int | None = self.subscription_class.notification_queue_limit
+        return limit if limit and limit > 0 else None
 
     async def authorize(self) -> None:
         """Ask again whether the client may; raise what the hook raises."""
@@ -94,7 +95,9 @@ def sharing(
     if audience is not None:
         context = SharedContext(audience(opened.info, **opened.arguments))
         variables = json.dumps(request.variables, sort_keys=True)
-        key = (request.query, request.operation_name, variables, context.audience)
+        # Two consumers of a process may have different schemas, or middleware.
+        asked = (schema, middleware, request.query, request.operation_name, variables)
+        key = (asked, context.audience)
 
     def run(payload: Any) -> ExecutionResult | Awaitable[ExecutionResult]:
         return execute(
