@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -47,6 +50,34 @@ class DiseaseCategoryAdmin(admin.ModelAdmin):
     list_display = ("code", "name", "block_range")
     search_fields = ("code", "name")
     filter_horizontal = ("viewers",)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class ViewersAdmin(GroupAdmin):
+    """Django's groups; one that alone sees a category is not deleted (see signals.py)."""
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Delete, or say which categories would be open to everybody."""
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except ProtectedError as error:
+            return self._refuse(request, error)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the list, whose action may delete too."""
+        try:
+            return super().changelist_view(request, *args, **kwargs)
+        except ProtectedError as error:
+            return self._refuse(request, error)
+
+    def _refuse(self, request: HttpRequest, error: ProtectedError) -> HttpResponse:
+        names = ", ".join(sorted(str(category) for category in error.protected_objects))
+        text = _("Not deleted: these categories would be open to everybody: %(names)s")
+        self.message_user(request, text % {"names": names}, messages.ERROR)
+        return redirect("admin:auth_group_changelist")
 
 
 @admin.register(Patient)

@@ -366,3 +366,16 @@ def test_the_admins_actions_do_not_reach_them(staff_client, hidden, action):
     assert "Jane" not in response.content.decode()
     hidden.refresh_from_db()
     assert hidden.status == Patient.Status.ADMITTED
+
+
+@pytest.mark.parametrize("by_action", [False, True])
+def test_the_admin_says_why_the_last_viewers_stay(admin_client, categories, by_action):
+    group = Group.objects.create(name="Oncology")
+    categories["II"].viewers.add(group)
+    url, data = f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}
+    if by_action:
+        url = "/admin/auth/group/"
+        data |= {"action": "delete_selected", "_selected_action": [group.pk]}
+    response = admin_client.post(url, data, follow=True)
+    assert "these categories would be open to everybody: II Neoplasms" in response.text
+    assert Group.objects.filter(pk=group.pk).exists()
