@@ -8,10 +8,16 @@ from typing import Any
 
 from asgiref.sync import SyncToAsync
 from django.db import close_old_connections
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from graphene.relay import GlobalID
 from graphene.types.resolver import dict_or_attr_resolver
-from graphql import GraphQLResolveInfo, MiddlewareManager, default_field_resolver
+from graphql import (
+    GraphQLResolveInfo,
+    MiddlewareManager,
+    default_field_resolver,
+    get_nullable_type,
+    is_list_type,
+)
 
 from live.conf import conf
 
@@ -108,7 +114,7 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
     """Return `resolver` with its sync work moved to the pool."""
     if is_async(resolver) or reads_memory_only(resolver):
         return resolver
-    in_thread = in_worker_thread(resolver)
+    in_thread = in_worker_thread(_reading_lists(resolver))
     if not resolves_by_name(resolver):
         return in_thread
     # graphene binds the attribute's name into its resolver; graphql-core's has the field's.
@@ -118,6 +124,22 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(root, Model) and not is_loaded(root, attribute or info.field_name):
             return in_thread(root, info, **args)
         return resolver(root, info, **args)
+
+    return read
+
+
+def _reading_lists(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `resolver`, whose queryset is read where it runs if the field is a list.
+
+    graphql-core would iterate it on the event loop, where Django refuses.
+    """
+
+    @functools.wraps(resolver)
+    def read(root: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
+        value = resolver(root, info, **args)
+        if isinstance(value, QuerySet) and is_list_type(get_nullable_type(info.return_type)):
+            len(value)
+        return value
 
     return read
 
