@@ -15,8 +15,8 @@ from graphql import (
     GraphQLResolveInfo,
     MiddlewareManager,
     default_field_resolver,
-    get_nullable_type,
     is_list_type,
+    is_non_null_type,
 )
 
 from live.conf import conf
@@ -137,11 +137,15 @@ def _reading_lists(resolver: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(resolver)
     def read(root: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
         value = resolver(root, info, **args)
-        if isinstance(value, QuerySet) and is_list_type(get_nullable_type(info.return_type)):
+        if isinstance(value, QuerySet) and _is_list(info.return_type):
             len(value)
         return value
 
     return read
+
+
+def _is_list(kind: Any) -> bool:
+    return is_list_type(kind.of_type if is_non_null_type(kind) else kind)
 
 
 def is_loaded(instance: Model, name: str) -> bool:
