@@ -82,4 +82,5 @@ bench: .venv/test
 	.venv/bin/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf .venv var staticfiles test-artefacts $(PAGE)/dist $(PAGE)/node_modules $(CLIENTS)/node_modules
+	rm -rf .venv var staticfiles test-artefacts $(PAGE)/dist $(PAGE)/node_modules \
+	  $(CLIENTS)/node_modules $(CLIENTS)/legacy/node_modules

@@ -6,9 +6,10 @@ from django.conf import settings
 
 DEFAULTS: dict[str, Any] = {
     # ---- running
-    # Threads for sync resolvers. Each may hold a database connection, so this is also
-    # the most connections a process takes; more than a few dozen only queue at the database.
-    "MAX_WORKER_THREADS": 16,
+    # Threads for sync resolvers. Python runs one at a time: more of them only have the event
+    # loop, and with it every subscriber, wait longer for its turn. It is also the most
+    # database connections that a process takes.
+    "MAX_WORKER_THREADS": 4,
     # Documents whose parsed form is kept; clients of one application send the same few dozen.
     "DOCUMENT_CACHE_SIZE": 512,
     # ---- sockets
@@ -32,7 +33,7 @@ DEFAULTS: dict[str, Any] = {
     # Bytes of one message: the largest sensible document is a tenth of it.
     "MAX_MESSAGE_BYTES": 262_144,
     # Tokens of a document. GraphiQL's introspection has about 300.
-    "MAX_QUERY_TOKENS": 4000,
+    "MAX_QUERY_TOKENS": 2000,
     # Nesting of fields. GraphiQL's introspection has 15; patients' own schema needs 5.
     "MAX_QUERY_DEPTH": 20,
     # Fields, fragments spread: some ten times GraphiQL's introspection.
@@ -52,7 +53,15 @@ DEFAULTS: dict[str, Any] = {
     # Messages of one socket: a second on average, and at once. A client that comes back
     # subscribes to everything in one burst.
     "MESSAGES_PER_SECOND": 50,
-    "MESSAGES_AT_ONCE": 500,
+    "MESSAGES_AT_ONCE": 200,
+    # Operations and new connections of one client (a user, or the address of nobody) on all
+    # its sockets of a process, the closed ones included: a ward's screens come back at once.
+    "REQUESTS_PER_SECOND_OF_CLIENT": 20,
+    "REQUESTS_AT_ONCE_OF_CLIENT": 500,
+    # Documents of one client that were not seen before: parsing and validating one costs
+    # milliseconds, and a real client has a few dozen, with variables for what changes.
+    "NEW_DOCUMENTS_PER_SECOND": 2,
+    "NEW_DOCUMENTS_AT_ONCE": 100,
     # Seconds for a query or mutation: whoever asked has given up by then.
     "OPERATION_TIMEOUT": 30,
     # Hours that a token from a log-in lasts: a shift, and the hand-over after it.

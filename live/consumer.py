@@ -18,12 +18,13 @@ from channels.layers import get_channel_layer
 from graphql import MiddlewareManager
 
 from live import auth, metrics, protocol
+from live.clients import client_of
 from live.conf import conf
 from live.errors import TooManyOperations, format_error
 from live.fanout import Hub
 from live.heartbeat import Heartbeat
 from live.language import language_of
-from live.limits import TokenBucket
+from live.limits import TokenBucket, is_longer
 from live.operation import Operation
 from live.outbox import FRAME_EXTENSION, Outbox
 from live.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
@@ -33,6 +34,10 @@ from live.threads import WorkerThreads, in_worker_thread
 logger = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
+
+# Seconds that a client waits for the refusal of its socket: one that was thrown out, and comes
+# back at once, would cost a handshake each time.
+RELUCTANCE_SECONDS = 2
 
 # What goes on after its socket is gone (a mutation, an `unsubscribed` hook); the loop
 # itself would hold it weakly only.
@@ -121,11 +126,21 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self._graphql_ws_subprotocol = chosen
         self.protocol = protocol.Connection(chosen)
         self.scope["language"] = language_of(self.scope["headers"])
+        self.client = client_of(self.scope)
+        if not self.client.asks():
+            await self._keep_out()
+            return
         self.outbox = self._new_outbox()
         self.hub = Hub.current()
         await self.accept(subprotocol=chosen)
         self.heartbeat = Heartbeat(self)
         self.hub.enter(self)
+
+    async def _keep_out(self) -> None:
+        """Refuse a client that asked for too much, and take time over it."""
+        metrics.limits.labels(limit="requests_of_client").inc()
+        await asyncio.sleep(RELUCTANCE_SECONDS)
+        await self.base_send({"type": "websocket.close", "code": int(CloseCode.TOO_MANY_REQUESTS)})
 
     def _new_outbox(self) -> Outbox:
         extension = (self.scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
@@ -169,7 +184,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"), cause=error)
 
     async def _receive(self, text: str | None) -> None:
-        if text is not None and len(text.encode(errors="replace")) > conf.MAX_MESSAGE_BYTES:
+        if text is not None and is_longer(text, conf.MAX_MESSAGE_BYTES):
             metrics.limits.labels(limit="message_bytes").inc()
             self.close_with(Close(CloseCode.MESSAGE_TOO_BIG, "Message is too big"))
             return
@@ -182,6 +197,9 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
                 self.close_with(close)
             case Reply(message):
                 self.send_message(message)
+            case Start() if not self.client.asks():
+                metrics.limits.labels(limit="requests_of_client").inc()
+                self.close_with(Close(CloseCode.TOO_MANY_REQUESTS, "Too many requests"))
             case Initialise(payload):
                 self._initialising = self.spawn(self._initialise(payload))
                 await self._in_order(self._initialising)
@@ -219,10 +237,15 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     async def _admit(self, payload: dict[str, Any]) -> None:
         await auth.take_bearer(self.scope, payload)
         await self.on_connect(payload)
-        self.tally.belongs_to(auth.user_id(self.scope))
+        self._belong()
         self.tally.check_sockets()
         if payload.get("confirmSubscriptions") is True:
             self.confirm_subscriptions = True
+
+    def _belong(self) -> None:
+        """Count the socket, and what it asks for, for whoever is behind it now."""
+        self.tally.belongs_to(auth.user_id(self.scope))
+        self.client = client_of(self.scope)
 
     async def _start(self, id: str, payload: dict[str, Any]) -> None:
         operation = self.operations[id] = Operation(self, id)
@@ -344,7 +367,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if self.scope.get("user") is not before:
             return  # logged in or out meanwhile, which has us look again by itself
         self.scope["user"] = user
-        self.tally.belongs_to(auth.user_id(self.scope))
+        self._belong()
         if was is not None and user.pk != was:
             self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
             return

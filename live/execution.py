@@ -25,6 +25,7 @@ from graphql import (
 )
 
 from live.access import check_introspection
+from live.clients import Client
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, LimitExceeded, QueryTooComplex, Timeout
@@ -85,17 +86,22 @@ class Document:
         return found
 
 
-async def prepare(schema: graphene.Schema, query: str) -> Document:
-    """Parse and validate `query`, in a worker thread; what was seen before is remembered."""
+async def prepare(schema: graphene.Schema, query: str, client: Client) -> Document:
+    """Parse and validate `query`, in a worker thread; what was seen before is remembered.
+
+    Raises RateLimited where `client` brings too many that were not.
+    """
     key = (schema.graphql_schema, query)
     document = _documents.pop(key, None)
     if document is None:
+        client.brings(query)
         document = await in_worker_thread(_parse_and_validate)(*key)
     if len(query) <= LONGEST_CACHED_DOCUMENT:
         _remember(key, document)
     for error in document.errors:
         if isinstance(error, LimitExceeded):
             error.count()
+            client.brought_too_much()
     return document
 
 

@@ -117,6 +117,11 @@ class _Counter:
         return cost
 
 
+def is_longer(text: str, most: int) -> bool:
+    """Whether `text` has more than `most` bytes in UTF-8; cheap for one that is far longer."""
+    return len(text) > most or len(text.encode(errors="replace")) > most
+
+
 class TokenBucket:
     """Allows `rate` events a second on average, and `burst` at once."""
 
@@ -128,12 +133,12 @@ class TokenBucket:
         self.rate, self.burst, self._clock = rate, burst, clock
         self._tokens, self._filled_at = burst, clock()
 
-    def take(self) -> bool:
-        """Take one token; return False where there is none."""
+    def take(self, tokens: float = 1) -> bool:
+        """Take so many tokens; return False where there are fewer, and take what there is."""
         now = self._clock()
         self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
         self._filled_at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        enough = self._tokens >= tokens
+        if enough or tokens > 1:
+            self._tokens = max(0.0, self._tokens - tokens)
+        return enough

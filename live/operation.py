@@ -55,7 +55,7 @@ class Operation:
         try:
             await self.socket.on_operation(self.id, payload)
             request = Request.from_payload(payload)
-            document = await prepare(self.socket.schema, request.query)
+            document = await prepare(self.socket.schema, request.query, self.socket.client)
             if document.errors:
                 self.fail(document.errors)
                 return

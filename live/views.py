@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, OperationType
 
 from live import auth, http, metrics
+from live.clients import client_of_request
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, Forbidden
@@ -94,7 +95,8 @@ class GraphQLView(View):
     ) -> http.Answer:
         """Run `request`; raise BadInput where it has no operation that can be run here."""
         assert self.schema is not None, "as_view(schema=…) is missing"
-        document = await prepare(self.schema, request.query)
+        client = client_of_request(http_request)
+        document = await prepare(self.schema, request.query, client)
         if document.errors:
             return http.refused(document.errors, media_type)
         kind = document.operation(request.operation_name).operation

@@ -1,9 +1,14 @@
 """The ASGI application: HTTP and WebSocket."""
 
 import os
+import sys
 from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "server.settings")
+
+# Seconds after which a thread that computes lets another have its turn. Python's 5 ms, times
+# the worker threads, is what every subscriber would wait for while somebody's query runs.
+sys.setswitchinterval(0.0005)
 
 from django.core.asgi import get_asgi_application
 

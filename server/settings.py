@@ -109,11 +109,11 @@ CHANNEL_LAYERS = {
         if REDIS_URL
         else {
             "BACKEND": "live.layers.LocalChannelLayer",
-            # The layer drops what goes beyond: an import's burst must fit.
+            # Beyond its capacity the hub is told that it lost events, and its sockets with it:
+            # an import's burst must fit.
             "CONFIG": {
                 "namespace": str(DATABASES["default"]["NAME"]),
                 "capacity": 100_000,
-                "expiry": 3600,
             },
         }
     )

@@ -17,6 +17,9 @@ class Worker(UvicornWorker):
         "loop": "uvloop",
         "http": "httptools",
         "ws": FrameProtocol,
+        # Twice what the engine takes, which has the better close code: beyond it, nothing is
+        # even gathered in memory.
+        "ws_max_size": 524_288,
         # Deflating each frame anew for each socket would undo what is shared.
         "ws_per_message_deflate": False,
         "lifespan": "off",

@@ -38,10 +38,11 @@ def _own_worker_threads():
 
 @pytest.fixture(autouse=True)
 def _nothing_recalled():
-    """Forget what the test before looked up of users who may have had the same keys."""
-    from live.recall import forget
+    """Forget what the test before left of users who may have had the same keys."""
+    from live import clients, recall
 
-    forget()
+    recall.forget()
+    clients.forget_all()
 
 
 @pytest.fixture(autouse=True)
