@@ -30,7 +30,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.layers = options.layers or (["memory"] if options.quick else ["memory", "redis"])
     options.groups = options.groups or ([1] if options.quick else [1, 50])
     options.seconds = options.seconds or (1.0 if options.quick else 4.0)
-    default = ["wardcast", "library", "floor"] if options.quick else list(APPLICATIONS)
+    default = (
+        ["wardcast", "wardcast-frames", "library", "floor"] if options.quick else list(APPLICATIONS)
+    )
     options.applications = options.applications or default
     return options
 
@@ -54,7 +56,8 @@ def kinds(options: argparse.Namespace, host: str) -> list[Kind]:
         Kind(application, host, layer)
         for application in options.applications
         for layer in options.layers
-        if layer == "memory" or "floor" not in application
+        if (layer == "memory" or "floor" not in application)
+        and (host == "uvicorn" or application != "wardcast-frames")
     ]
 
 

@@ -42,6 +42,8 @@ COMMANDS = {
 }
 APPLICATIONS = {
     "wardcast": ("benchmarks.wardcast_server", {}),
+    # On uvicorn only: as server.workers.Worker runs it.
+    "wardcast-frames": ("benchmarks.wardcast_server", {}),
     "library": ("benchmarks.library_server", {}),
     "floor": ("benchmarks.floor_server", {"FLOOR": "queues"}),
     "floor-loop": ("benchmarks.floor_server", {"FLOOR": "loop"}),
@@ -183,7 +185,10 @@ class Server:
 
     def _command(self) -> list[str]:
         module, _ = APPLICATIONS[self.kind.application]
-        return [*COMMANDS[self.kind.host], str(self.port), f"{module}:application"]
+        command = COMMANDS[self.kind.host]
+        if self.kind.application == "wardcast-frames":
+            command = ["-m", "benchmarks.frames_host"]
+        return [*command, str(self.port), f"{module}:application"]
 
     def _environment(self) -> dict[str, str]:
         shutil.copy(self.house.database, self.folder / "db.sqlite3")
