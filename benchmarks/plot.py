@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 230, 50, 60
 # Of Okabe and Ito's palette, which colour-blind readers tell apart; dashes tell the host.
 COLOURS = {
     "wardcast": "#0072b2",
+    "wardcast-frames": "#56b4e9",
     "library": "#d55e00",
     "floor": "#555555",
     "floor-loop": "#009e73",
