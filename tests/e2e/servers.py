@@ -38,6 +38,10 @@ COMMANDS = {
         *("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}"),
         *("--ws", "websockets-sansio", "--lifespan", "off", "server.asgi:application"),
     ],
+    "gunicorn": [
+        *("-m", "gunicorn", "-k", "server.workers.Worker", "-w", "1"),
+        *("-b", "127.0.0.1:{port}", "server.asgi:application"),
+    ],
 }
 
 
@@ -47,7 +51,7 @@ class Server:
 
     Args:
         folder: where its database and log go.
-        kind: "daphne" or "uvicorn".
+        kind: one of COMMANDS: "daphne", "uvicorn" or "gunicorn".
         environment: more variables for it, such as REDIS_URL.
     """
 
