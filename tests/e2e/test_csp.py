@@ -1,40 +1,20 @@
 """The pages under their Content-Security-Policy, in a real browser."""
 
-import os
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.conftest import require_program
 from tests.e2e.graphiql_page import GraphiqlPage
+from tests.e2e.programs import missing
 from tests.e2e.servers import ROOT
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Workers report on the console only; for a page the event names the directive as well.
 REPORT = """addEventListener("securitypolicyviolation", ({effectiveDirective, blockedURI}) =>
   console.error(`Content Security Policy: ${effectiveDirective} ${blockedURI}`))"""
 
 
-@pytest.fixture(scope="module")
-def browser():
-    path = require_program("chromium", "chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(browser):
-    page = browser.new_page()
+def page(chromium):
+    page = chromium.new_page()
     page.add_init_script(REPORT)
     page.problems = []
     page.on("console", lambda message: note(page.problems, message))
@@ -51,8 +31,7 @@ def note(problems, message):
 @pytest.fixture
 def graphiql(page, server):
     if not (ROOT / "templates" / "graphene" / "dist" / "graphiql.js").exists():
-        missing = "GraphiQL is not built: make assets"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+        missing("GraphiQL is not built: make assets")
     return GraphiqlPage(page, f"http://{server.host}")
 
 
