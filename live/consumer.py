@@ -121,7 +121,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         offered = [_text(name) for name in self.scope.get("subprotocols", ())]
         chosen = next((name for name in protocol.SUBPROTOCOLS if name in offered), None)
         if chosen is None:
-            await self.base_send({"type": "websocket.close", "code": 4406})
+            code = int(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE)
+            await self.base_send({"type": "websocket.close", "code": code})
             return
         self._graphql_ws_subprotocol = chosen
         self.protocol = protocol.Connection(chosen)

@@ -23,6 +23,25 @@ class Context(MutableMapping[str, Any]):
         object.__setattr__(self, "_connection", connection)
         object.__setattr__(self, "_operation", operation)
 
+    @classmethod
+    def of_operation(
+        cls,
+        connection: dict[str, Any],
+        name: str | None,
+        *,
+        id: str | None = None,
+        scope: dict[str, Any] | None = None,
+        channel_name: str | None = None,
+    ) -> "Context":
+        """Return the context of an operation; without id, scope and channel it is HTTP's."""
+        operation = {
+            "channels_scope": scope,
+            "channel_name": channel_name,
+            "graphql_operation_id": id,
+            "graphql_operation_name": name,
+        }
+        return cls(connection, operation)
+
     def __getitem__(self, key: str) -> Any:
         return self._operation[key] if key in self._operation else self._connection[key]
 

@@ -77,14 +77,10 @@ class Operation:
             self.socket.user_changed(user)
 
     def _context(self, request: Request) -> Context:
-        scope = self.socket.scope
-        operation = {
-            "channels_scope": scope,
-            "channel_name": self.socket.channel_name,
-            "graphql_operation_id": self.id,
-            "graphql_operation_name": request.operation_name,
-        }
-        return Context(scope, operation)
+        scope, channel = self.socket.scope, self.socket.channel_name
+        return Context.of_operation(
+            scope, request.operation_name, id=self.id, scope=scope, channel_name=channel
+        )
 
     # ---- subscribing
 

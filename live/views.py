@@ -116,13 +116,7 @@ class GraphQLView(View):
             "user": await sync_to_async(auth.user_of_request)(http_request),
             "language": get_language(),
         }
-        operation = {
-            "channels_scope": None,
-            "channel_name": None,
-            "graphql_operation_id": None,
-            "graphql_operation_name": request.operation_name,
-        }
-        context = Context(connection, operation)
+        context = Context.of_operation(connection, request.operation_name)
         assert self.schema is not None
         return await run(self.schema, document, request, context, self.middleware)
 

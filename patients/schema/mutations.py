@@ -49,6 +49,12 @@ class PatientMutation(DjangoModelFormMutation):
         return {"data": data, "instance": patient, "user": user}
 
 
+class ExistingPatient:
+    """The input of what is done to a patient who is registered."""
+
+    id = graphene.ID(required=True)
+
+
 class CreatePatientMutation(PatientMutation):
     """Register a patient; every subscriber of the category is told."""
 
@@ -64,8 +70,7 @@ class UpdatePatientMutation(PatientMutation):
 
     permission = "patients.change_patient"
 
-    class Input:
-        id = graphene.ID(required=True)
+    Input = ExistingPatient
 
     class Meta:
         form_class = PatientChangeForm
@@ -77,8 +82,7 @@ class DischargePatientMutation(PatientMutation):
 
     permission = "patients.change_patient"
 
-    class Input:
-        id = graphene.ID(required=True)
+    Input = ExistingPatient
 
     class Meta:
         form_class = DischargeForm
@@ -97,8 +101,7 @@ class DeletePatientMutation(PatientMutation):
 
     permission = "patients.delete_patient"
 
-    class Input:
-        id = graphene.ID(required=True)
+    Input = ExistingPatient
 
     class Meta:
         form_class = DeleteForm
