@@ -25,6 +25,9 @@ class Tally:
         self.updated += other.updated
         self.unchanged += other.unchanged
 
+    def __str__(self) -> str:
+        return f"{self.created} created, {self.updated} updated, {self.unchanged} unchanged"
+
 
 class PatientStore:
     """The patients in the database, found by external id.

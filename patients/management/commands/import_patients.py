@@ -3,26 +3,19 @@
 import contextlib
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError
-from django.utils import timezone
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
-from patients.importers.chapters import DEFAULT_CHAPTER, read_chapters
+from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.csvfile import BadRow, ImportFailed
+from patients.importers.importing import BATCH_SIZE, PatientImport, RowsRejected
 from patients.importers.rejects import RejectsFile
-from patients.importers.store import PatientStore, Tally
-from patients.importers.synthea import SyntheaExport
-from patients.models import DiseaseCategory
 
-# A transaction's length, and how many events its commit sends at once: some tenths of a
-# second during which SQLite has no other writer.
-BATCH_SIZE = 500
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -71,9 +64,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._tally, self._rejected = Tally(), 0
+        self._import: PatientImport | None = None
         try:
-            self._import(**options)
+            with self._progress() as progress:
+                self._run(Shown(progress, self.stderr), **options)
         except ImportFailed as error:
             raise CommandError(f"{error}{self._so_far()}") from None
         except DatabaseError as error:
@@ -82,10 +76,12 @@ class Command(BaseCommand):
             raise CommandError(f"{reason}{self._so_far()}") from None
         except KeyboardInterrupt:
             raise CommandError(f"Interrupted.{self._so_far()}", returncode=INTERRUPTED) from None
-        self.stdout.write(f"{self._counts()}, {self._rejected} rejected.")
+        assert self._import is not None
+        self.stdout.write(f"{self._import.tally}, {self._import.rejected} rejected.")
 
-    def _import(
+    def _run(
         self,
+        shown: "Shown",
         *,
         folder: Path,
         chapters: Path | None,
@@ -94,62 +90,27 @@ class Command(BaseCommand):
         batch_size: int,
         **options: Any,
     ) -> None:
-        store = self._store(chapters)
-        export = SyntheaExport(folder, timezone.localdate())
-        with self._progress() as progress:
-            if skip_bad:
-                self._check_into(_rejects_path(rejects, export, chapters), export, progress)
-            elif rejects:
-                raise ImportFailed("--rejects is for --skip-bad: without it bad rows stop all.")
-            else:
-                self._check_all_good(export, progress)
-            self._write(store, export, batch_size, progress)
+        self._import = PatientImport(folder, chapters, shown)
+        if skip_bad:
+            self._check_into(_rejects_path(rejects, self._import.paths), self._import)
+        elif rejects:
+            raise ImportFailed("--rejects is for --skip-bad: without it bad rows stop all.")
+        else:
+            self._check_all_good(self._import)
+        self._import.write(batch_size)
 
-    def _store(self, chapters: Path | None) -> PatientStore:
-        categories = {category.code: category for category in DiseaseCategory.objects.all()}
-        if DEFAULT_CHAPTER not in categories:
-            raise ImportFailed(
-                f"There is no disease category {DEFAULT_CHAPTER}, for patients without a reason."
-            )
-        table = read_chapters(chapters, set(categories)) if chapters else {}
-        return PatientStore(categories, table)
+    def _check_all_good(self, patients: PatientImport) -> None:
+        try:
+            patients.check_all_good()
+        except RowsRejected as error:
+            raise ImportFailed(f"{error} Mend them, or leave them out with --skip-bad.") from None
 
-    # ---- the two passes
-
-    def _check_all_good(self, export: SyntheaExport, progress: Progress) -> None:
-        for _ in self._bad_rows(export, progress):
-            pass
-        if self._rejected:
-            raise ImportFailed(
-                f"Rows that cannot be imported: {self._rejected}. Nothing was written. "
-                "Mend them, or leave them out with --skip-bad."
-            )
-
-    def _check_into(self, path: Path, export: SyntheaExport, progress: Progress) -> None:
+    def _check_into(self, path: Path, patients: PatientImport) -> None:
         with RejectsFile(path) as file:
-            for bad in self._bad_rows(export, progress):
+            for bad in patients.check():
                 file.add(bad)
             # Before anything is written: what is left out is on record first.
             file.keep()
-
-    def _bad_rows(self, export: SyntheaExport, progress: Progress) -> Iterator[BadRow]:
-        task = progress.add_task("Checking", total=export.size)
-        for bad in export.check(lambda count: progress.advance(task, count)):
-            self._rejected += 1
-            self._tell(str(bad), progress)
-            yield bad
-
-    def _write(
-        self, store: PatientStore, export: SyntheaExport, batch_size: int, progress: Progress
-    ) -> None:
-        admissions = export.admissions()
-        task = progress.add_task("Writing", total=export.count)
-        while batch := list(islice(admissions, batch_size)):
-            export.require_unchanged()
-            self._tally.add(store.write(batch))
-            progress.advance(task, len(batch))
-
-    # ---- what is said
 
     @contextlib.contextmanager
     def _progress(self) -> Iterator[Progress]:
@@ -157,27 +118,42 @@ class Command(BaseCommand):
         with Progress(console=Console(stderr=True), disable=not shown) as progress:
             yield progress
 
-    def _tell(self, line: str, progress: Progress) -> None:
-        if progress.disable:
-            self.stderr.write(line)
-        else:  # above the bar, which a plain write would tear
-            progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def _counts(self) -> str:
-        tally = self._tally
-        return f"{tally.created} created, {tally.updated} updated, {tally.unchanged} unchanged"
-
     def _so_far(self) -> str:
         """Return what an import that ends early has to add, if it has written anything."""
-        if not self._tally.created + self._tally.updated:
+        if self._import is None or not self._import.tally.created + self._import.tally.updated:
             return ""
-        return f" Before that: {self._counts()}. Run it again to go on."
+        return f" Before that: {self._import.tally}. Run it again to go on."
 
 
-def _rejects_path(path: Path | None, export: SyntheaExport, chapters: Path | None) -> Path:
+class Shown:
+    """Shows the import's progress in a terminal, and its bad rows line by line."""
+
+    def __init__(self, progress: Progress, stderr: OutputWrapper) -> None:
+        self._progress, self._stderr = progress, stderr
+        self._task = TaskID(0)
+
+    def checking(self, size: int) -> None:
+        self._task = self._progress.add_task("Checking", total=size)
+
+    def writing(self, total: int) -> None:
+        self._task = self._progress.add_task("Writing", total=total)
+
+    def checked(self, count: int) -> None:
+        self._progress.advance(self._task, count)
+
+    wrote = checked
+
+    def rejected(self, bad: BadRow) -> None:
+        if self._progress.disable:
+            self._stderr.write(str(bad))
+        else:  # above the bar, which a plain write would tear
+            console = self._progress.console
+            console.print(str(bad), markup=False, highlight=False, soft_wrap=True)
+
+
+def _rejects_path(path: Path | None, read: list[Path]) -> Path:
     """Return where the rejects go; raise ImportFailed where that would destroy what is read."""
     path = path or Path("rejects.csv")
-    read = [*export.paths, *([chapters] if chapters else [])]
     if path.is_dir() or path.resolve() in {other.resolve() for other in read}:
         raise ImportFailed(f"{path}: the rejects file may not take this place.")
     return path
