@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class CareTeamConfig(AppConfig):
+    """What staff tell each other: chat rooms, who is present in them, and notices."""
+
+    name = "careteam"
+    verbose_name = "Care team"
+
+    def ready(self) -> None:
+        from careteam import signals  # noqa: F401  connects the receivers
+        from careteam.conf import closed_rooms_hook
+
+        # Named wrongly, it would otherwise be missed by the first client only.
+        closed_rooms_hook()
