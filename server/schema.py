@@ -2,21 +2,24 @@
 
 import graphene
 
+from careteam.schema.mutations import CareTeamMutations
+from careteam.schema.queries import CareTeamQueries
+from careteam.schema.subscriptions import CareTeamSubscriptions
 from patients.schema.mutations import PatientMutations
 from patients.schema.queries import PatientQueries
 from patients.schema.subscriptions import PatientSubscriptions
 from server.accounts import AccountMutations, AccountQueries
 
 
-class Query(AccountQueries, PatientQueries, graphene.ObjectType):
+class Query(AccountQueries, PatientQueries, CareTeamQueries, graphene.ObjectType):
     """What can be asked."""
 
 
-class Mutation(AccountMutations, PatientMutations, graphene.ObjectType):
+class Mutation(AccountMutations, PatientMutations, CareTeamMutations, graphene.ObjectType):
     """What can be changed."""
 
 
-class Subscription(PatientSubscriptions, graphene.ObjectType):
+class Subscription(PatientSubscriptions, CareTeamSubscriptions, graphene.ObjectType):
     """What can be watched; only over a WebSocket."""
 
 

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "graphene_django",
     "live",
     "patients",
+    "careteam",
 ]
 
 MIDDLEWARE = [
@@ -119,6 +120,15 @@ CHANNEL_LAYERS = {
     )
 }
 LIVE = env.json("LIVE", default={})
+
+# --- Care team ----------------------------------------------------------------
+
+CARETEAM = {
+    "ROOM_ACCESS": "server.rooms.closed_rooms",
+    # The demo's: for a first try before one has logged in.
+    "ANONYMOUS_ROOMS": ["kittens"] if DEBUG else [],
+    **env.json("CARETEAM", default={}),
+}
 
 GRAPHENE = {"SCHEMA": "server.schema.schema"}
 
