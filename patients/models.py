@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from patients.functions import Strip
+from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here
 from patients.querysets import PatientQuerySet
 from patients.validators import validate_not_blank, validate_not_in_future
 

@@ -5,21 +5,26 @@ import graphene
 from careteam.schema.mutations import CareTeamMutations
 from careteam.schema.queries import CareTeamQueries
 from careteam.schema.subscriptions import CareTeamSubscriptions
+from patients.schema.imports import ImportMutations, ImportQueries, ImportSubscriptions
 from patients.schema.mutations import PatientMutations
 from patients.schema.queries import PatientQueries
 from patients.schema.subscriptions import PatientSubscriptions
 from server.accounts import AccountMutations, AccountQueries
 
 
-class Query(AccountQueries, PatientQueries, CareTeamQueries, graphene.ObjectType):
+class Query(AccountQueries, PatientQueries, CareTeamQueries, ImportQueries, graphene.ObjectType):
     """What can be asked."""
 
 
-class Mutation(AccountMutations, PatientMutations, CareTeamMutations, graphene.ObjectType):
+class Mutation(
+    AccountMutations, PatientMutations, CareTeamMutations, ImportMutations, graphene.ObjectType
+):
     """What can be changed."""
 
 
-class Subscription(PatientSubscriptions, CareTeamSubscriptions, graphene.ObjectType):
+class Subscription(
+    PatientSubscriptions, CareTeamSubscriptions, ImportSubscriptions, graphene.ObjectType
+):
     """What can be watched; only over a WebSocket."""
 
 

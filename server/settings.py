@@ -121,6 +121,25 @@ CHANNEL_LAYERS = {
 }
 LIVE = env.json("LIVE", default={})
 
+# --- Imports in the background ------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+# Without Redis there are no workers: a thread of the server runs its imports.
+CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
+CELERY_TASK_DEFAULT_QUEUE = "wardcast"
+CELERY_TASK_IGNORE_RESULT = True
+# A task takes minutes: one that is fetched ahead would wait behind it beside an idle worker.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Whoever starts an import waits for the broker, and is told if it is away.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5}
+# Directories are imported from below this one only; none without it.
+IMPORT_ROOT = env("IMPORT_ROOT", default="")
+# Of one import's uploaded files; they wait in the database for their worker.
+IMPORT_MAX_UPLOAD_BYTES = env.int("IMPORT_MAX_UPLOAD_BYTES", default=50_000_000)
+# Without a sign of life for so long an import counts as interrupted. A batch, between two
+# signs, takes some tenths of a second; SQLite waits 20 s for a lock.
+IMPORT_SILENCE_SECONDS = env.float("IMPORT_SILENCE_SECONDS", default=60)
+
 # --- Care team ----------------------------------------------------------------
 
 CARETEAM = {

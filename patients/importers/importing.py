@@ -37,8 +37,8 @@ class Observer(Protocol):
     def writing(self, total: int) -> None:
         """Writing begins, of `total` patients."""
 
-    def wrote(self, count: int) -> None:
-        """So many more patients were committed."""
+    def wrote(self, count: int, tally: Tally) -> None:
+        """So many more patients were committed; `tally` is of all until now."""
 
 
 class PatientImport:
@@ -90,7 +90,7 @@ class PatientImport:
         while batch := list(islice(admissions, batch_size)):
             self._export.require_unchanged()
             self.tally.add(self._store.write(batch))
-            self._observer.wrote(len(batch))
+            self._observer.wrote(len(batch), self.tally)
 
 
 def _store(chapters: Path | None) -> PatientStore:

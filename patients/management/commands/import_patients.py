@@ -15,6 +15,7 @@ from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.csvfile import BadRow, ImportFailed
 from patients.importers.importing import BATCH_SIZE, PatientImport, RowsRejected
 from patients.importers.rejects import RejectsFile
+from patients.importers.store import Tally
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
@@ -141,7 +142,8 @@ class Shown:
     def checked(self, count: int) -> None:
         self._progress.advance(self._task, count)
 
-    wrote = checked
+    def wrote(self, count: int, tally: Tally) -> None:
+        self._progress.advance(self._task, count)
 
     def rejected(self, bad: BadRow) -> None:
         if self._progress.disable:

@@ -1,0 +1,1 @@
+"""Imports that a worker runs: who may start one, where its files lie, and how far it is."""
