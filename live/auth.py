@@ -1,10 +1,8 @@
 """Who is behind a connection, what they may do, and whether that is still so."""
 
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.contrib.auth import login as django_login
 from django.contrib.auth import logout as django_logout
@@ -15,6 +13,7 @@ from live import throttle
 from live.context import Context
 from live.errors import BadInput, Forbidden, Unauthenticated
 from live.models import AccessToken
+from live.sessions import find_sessions
 from live.threads import in_worker_thread
 from live.tokens import bearer_secret, find_token, revoke_token, token_is_valid
 
@@ -128,11 +127,11 @@ def _user_of_session(scope: dict[str, Any]) -> Any:
     if session is None or SESSION_KEY not in session:
         # An application's own on_connect may have put a user there.
         return _stored_user(scope)
-    request = HttpRequest()
-    # A new one: the socket's own remembers what it read when it connected.
-    engine = import_module(settings.SESSION_ENGINE)
-    request.session = engine.SessionStore(session.session_key)
-    return get_user(request)
+    if session.session_key is None:
+        return None
+    # Read anew: the socket's own remembers what it read when it connected.
+    [(_, user)] = find_sessions([session.session_key])
+    return user
 
 
 def _stored_user(scope: dict[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,62 +11,58 @@ from graphql import ExecutionResult, GraphQLError
 
 from live import metrics
 from live.errors import format_error
+from live.events import Event
 from live.outbox import Body
-from live.payload import unpack
 from live.protocol import encode
+from live.shelf import Source
+from live.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 # Members written to before the loop gets its turn: about 5 ms of work.
 MEMBERS_AT_ONCE = 250
-
-
-@dataclass(eq=False, slots=True)
-class Event:
-    """One broadcast, as this process took it. `number` orders events within the process."""
-
-    number: int
-    groups: frozenset[str]
-    packed: bytes
-    _payload: Any = None
-    _unpacked: bool = False
-
-    @property
-    def payload(self) -> Any:
-        """The payload, unpacked at the first look; raises PayloadError."""
-        if not self._unpacked:
-            self._payload = unpack(self.packed)
-            self._unpacked = True
-        return self._payload
+# Notifications kept for those who read at their own pace, at about 1 KB each.
+MOST_BODIES = 512
 
 
 class Receiver(Protocol):
     """The end of a subscription: one client's operation."""
 
-    def deliver(self, body: Body) -> None:
-        """Send a notification, given as its payload's JSON; must not wait."""
+    def deliver(self, body: Body) -> bool:
+        """Send a notification, given as its payload's JSON; False: it has no room just now."""
 
-    def overflow(self) -> None:
-        """The subscription cannot keep up, and may not drop: end the socket."""
+    async def room(self) -> None:
+        """Return when `deliver` may have room again."""
 
     def ended_by_server(self) -> None:
         """The application ended the subscription (`Subscription.unsubscribe`)."""
 
+    def fail(self, errors: Iterable[Exception]) -> None:
+        """End the subscription with errors."""
+
 
 @dataclass(eq=False, slots=True)
 class Member:
-    """A subscription's place in a cohort; `since` is the number of the last event it had."""
+    """A subscription's place in a source of events.
+
+    `since` is the number of the last event that it has had, or that was not for it; exact
+    while it reads at its own pace, or is suspended, and at least the last delivered else.
+    """
 
     receiver: Receiver
     groups: frozenset[str]
+    source: Source
     since: int
+    limit: int | None = None
+    joined: bool = False
     cohort: "Cohort | None" = None
+    replay: "asyncio.Task[None] | None" = None
 
 
 class Run(Protocol):
-    """Executes the subscription's selection for one payload."""
+    """Executes the subscription's selection for one event."""
 
-    def __call__(self, payload: Any) -> ExecutionResult | Awaitable[ExecutionResult]: ...
+    def __call__(self, event: Event) -> ExecutionResult | Awaitable[ExecutionResult]: ...
 
 
 @dataclass(eq=False)
@@ -79,90 +75,117 @@ class Cohort:
     Args:
         key: what the members share; equal keys are one cohort.
         run: executes the selection.
-        limit: events that may wait; None is `most_waiting`, beyond which members overflow,
-            while a number of the subscription's own drops the oldest, as it documents.
+        source: where a member finds what it missed.
+        fall_behind: has a member read on from there.
+        turns: what has to be waited for, or is much, goes on in pieces.
+        limit: events that may wait, of which the newest are kept; None is `most_waiting`,
+            beyond which the members fall behind.
     """
 
     key: Hashable
     run: Run
+    source: Source
+    fall_behind: "Callable[[Member, Cohort], None]"
+    turns: Turns
     limit: int | None = None
-    most_waiting: int = 100_000
+    most_waiting: int = 1000
     members: dict[Member, None] = field(default_factory=dict)
-    paused: bool = False
-    # Called once, when every event taken has been delivered.
-    on_idle: Callable[[], None] | None = None
+    reading: dict[Member, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._waiting: deque[Event] = deque(maxlen=self.limit)
-        self._running: Event | None = None
         self._runner: asyncio.Task[None] | None = None
+        self._is_delivering = False
+        self._done = 0  # every event up to this number is done with
+        # What was run for those who read at their own pace: they mostly come together.
+        self._bodies: dict[int, Body | asyncio.Task[Body | None] | None] = {}
 
     # ---- members
 
     def add(self, member: Member) -> None:
         """Let `member` hear of the events after its `since`."""
+        self._stop_reading(member)
         self.members[member] = None
+        member.cohort = self
+
+    def go_back(self, member: Member) -> None:
+        """Let `member` read at its own pace what comes after its `since`."""
+        self._note_since(member)
+        self.members.pop(member, None)
+        self.reading[member] = None
         member.cohort = self
 
     def remove(self, member: Member) -> None:
         """Take `member` out; an event that is on its way does not reach it any more."""
+        self._note_since(member)
         self.members.pop(member, None)
+        self._stop_reading(member)
         member.cohort = None
 
-    def pending(self, member: Member) -> list[Event]:
-        """Return the events taken that `member` has not had yet."""
-        events = [self._running] if self._running else []
-        return [event for event in [*events, *self._waiting] if event.number > member.since]
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is left."""
+        return not self.members and not self.reading
+
+    def _note_since(self, member: Member) -> None:
+        if member in self.members:
+            done = self.source.position if self.is_idle else self._done
+            member.since = max(member.since, done)
+
+    def _stop_reading(self, member: Member) -> None:
+        self.reading.pop(member, None)
+        if not self.reading:
+            self._bodies.clear()
 
     @property
     def is_idle(self) -> bool:
         """Whether every event taken has been delivered."""
-        return self._runner is None and not self._waiting
+        return self._runner is None and not self._waiting and not self._is_delivering
 
-    # ---- events
+    # ---- live events
 
     def take(self, event: Event) -> None:
         """Run `event` for the members, after those that were taken before."""
-        if self.paused or not self.is_idle:
-            self.hold(event)
-        else:
+        if self.is_idle:
+            self._done = event.number - 1
             self._start(event)
+        else:
+            self.hold(event)
 
     def hold(self, event: Event) -> None:
         """Keep `event` for a later `catch_up`."""
+        if self.is_idle:
+            self._done = event.number - 1
         if self.limit is None and len(self._waiting) >= self.most_waiting:
-            for member in list(self.members):
-                member.receiver.overflow()
-        self._waiting.append(event)
+            self._leave_to_readers()
+        else:
+            self._waiting.append(event)
+
+    def _leave_to_readers(self) -> None:
+        for member in list(self.members):
+            self.fall_behind(member, self)
+        self._waiting.clear()
 
     @property
     def is_behind(self) -> bool:
         """Whether events wait that nothing else will run but `catch_up`."""
-        return bool(self._waiting) and not self.paused and self._runner is None
+        return bool(self._waiting) and self._runner is None
 
     def catch_up(self) -> None:
         """Run the oldest event that waits, if it waits for this only."""
         if self.is_behind:
             self._start(self._waiting.popleft())
-        self._tell_idle()
 
     def _start(self, event: Event) -> None:
         outcome = self._execute(event)
         if isinstance(outcome, ExecutionResult) and len(self.members) <= MEMBERS_AT_ONCE:
+            self._is_delivering = True
             for _ in self._deliver(event, outcome):
                 pass
+            self._is_delivering = False
+            self._done = event.number
             return
-        self._running = event
         self._runner = asyncio.get_running_loop().create_task(self._drain(event, outcome))
-
-    def resume(self) -> None:
-        """Run what waited while the cohort was paused."""
-        self.paused = False
-        if self._waiting and self._runner is None:
-            event = self._running = self._waiting.popleft()
-            outcome = self._execute(event)
-            self._runner = asyncio.get_running_loop().create_task(self._drain(event, outcome))
-        self._tell_idle()
 
     def stop(self) -> None:
         """Forget everything; nothing more is delivered."""
@@ -177,22 +200,17 @@ class Cohort:
         while True:
             result = outcome if isinstance(outcome, ExecutionResult) else await _settle(outcome)
             for _ in self._deliver(event, result):
-                await asyncio.sleep(0)
-            if self.paused or not self._waiting:
+                await self.turns.next()
+            self._done = event.number
+            if not self._waiting:
                 break
-            event = self._running = self._waiting.popleft()
+            event = self._waiting.popleft()
             outcome = self._execute(event)
-        self._running = self._runner = None
-        self._tell_idle()
-
-    def _tell_idle(self) -> None:
-        if self.on_idle and self.is_idle and not self.paused:
-            on_idle, self.on_idle = self.on_idle, None
-            on_idle()
+        self._runner = None
 
     def _execute(self, event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
         try:
-            return self.run(event.payload)
+            return self.run(event)
         except Exception as error:
             return _failure(error)
 
@@ -204,22 +222,47 @@ class Cohort:
         delivered = 0
         for count, member in enumerate(list(self.members), 1):
             # It may have left, or joined after the event, while others were written to.
-            if member.cohort is self and member.since < event.number:
-                member.since = event.number
-                _hand_over(member, body)
+            if member in self.members and member.since < event.number:
+                self._hand_over(member, event, body)
                 delivered += 1
             if count % MEMBERS_AT_ONCE == 0:
                 yield
         metrics.deliveries.inc(delivered)
 
+    def _hand_over(self, member: Member, event: Event, body: Body) -> None:
+        member.since = event.number
+        try:
+            if not member.receiver.deliver(body):
+                member.since = event.number - 1
+                self.fall_behind(member, self)
+        except Exception as error:
+            # It alone is ended, so that its client knows; the others go on.
+            logger.error("A notification was not delivered: %s", type(error).__name__)
+            member.receiver.fail([error])
 
-def _hand_over(member: Member, body: Body) -> None:
-    try:
-        member.receiver.deliver(body)
-    except Exception as error:
-        # It alone is ended, so that its client knows; the others go on.
-        logger.error("A notification was not delivered: %s", type(error).__name__)
-        member.receiver.overflow()
+    # ---- for those who read at their own pace
+
+    async def rendered(self, event: Event) -> Body | None:
+        """Return the event's notification, None where `publish` skipped it; run once for all."""
+        if event.number in self._bodies:
+            body = self._bodies[event.number]
+        else:
+            outcome = self._execute(event)
+            body = (
+                _body(outcome)
+                if isinstance(outcome, ExecutionResult)
+                else asyncio.get_running_loop().create_task(_settled_body(outcome))
+            )
+            self._remember(event.number, body)
+        if isinstance(body, asyncio.Task):
+            # Shielded: others wait for it too.
+            body = await asyncio.shield(body)
+        return body
+
+    def _remember(self, number: int, body: "Body | asyncio.Task[Body | None] | None") -> None:
+        self._bodies[number] = body
+        if len(self._bodies) > MOST_BODIES:
+            del self._bodies[next(iter(self._bodies))]
 
 
 async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
@@ -227,6 +270,10 @@ async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
         return await outcome
     except Exception as error:
         return _failure(error)
+
+
+async def _settled_body(outcome: Awaitable[ExecutionResult]) -> Body | None:
+    return _body(await _settle(outcome))
 
 
 def _failure(error: Exception) -> ExecutionResult:

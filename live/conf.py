@@ -12,6 +12,16 @@ DEFAULTS: dict[str, Any] = {
     "MAX_WORKER_THREADS": 4,
     # Documents whose parsed form is kept; clients of one application send the same few dozen.
     "DOCUMENT_CACHE_SIZE": 512,
+    # ---- the event log
+    # What the channel layer carries: "events", or "doorbell": only that there are some, which
+    # each process then reads from the log. It keeps patients' data out of Redis, for a query.
+    "BROADCAST": "events",
+    # Seconds between two looks at the log while nothing comes by the channel layer: what an
+    # event is late at the most when the layer is away.
+    "POLL_EVERY": 1,
+    # Events kept in memory for those who come back, at about 2 KB each; the rest is read
+    # from the database.
+    "EVENTS_IN_MEMORY": 2000,
     # ---- sockets
     # Seconds between pings. Proxies cut silent connections after 30 to 60.
     "SEND_PING_EVERY": 20,
@@ -20,12 +30,17 @@ DEFAULTS: dict[str, Any] = {
     # Seconds without a running operation after which a socket is closed: a tab that was
     # forgotten costs memory, one that watches is not idle.
     "IDLE_TIMEOUT": 3600,
-    # Frames that may wait for a client that does not read; at 1 KB each this bounds a
-    # socket's memory at 1 MB.
+    # Frames that may wait for a client that does not read: answers and pings. Beyond it, the
+    # socket is closed; at 1 KB each this bounds its memory at 1 MB.
     "OUTBOX_SIZE": 1024,
-    # Events that may wait for a `publish` that is slower than they come: an import's burst
-    # must fit, and they are shared by all who wait.
-    "NOTIFICATION_QUEUE_LIMIT": 100_000,
+    # Notifications among them. Beyond it, the subscription reads from the log as fast as its
+    # client takes it.
+    "NOTIFICATIONS_IN_OUTBOX": 128,
+    # Seconds after which a client that takes nothing at all is closed: a tunnel, a nap.
+    "SLOW_CLIENT_SECONDS": 60,
+    # Events that may wait for a `publish` that is slower than they come. Beyond it, its
+    # subscriptions read them from the log.
+    "NOTIFICATION_QUEUE_LIMIT": 1000,
     # Seconds between two looks at whether sessions and tokens still stand, for changes that
     # send no signal: an expiry, or SQL written by hand.
     "RECHECK_EVERY": 1,

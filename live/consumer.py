@@ -148,6 +148,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         return Outbox(
             self.base_send,
             conf.OUTBOX_SIZE,
+            conf.NOTIFICATIONS_IN_OUTBOX,
             on_overflow=self.too_slow,
             on_broken=self._broken,
             write=extension.get("write"),
@@ -313,15 +314,15 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.closed = True
 
     def too_slow(self) -> None:
-        """Close the socket because its client does not keep up."""
-        self.close_with(Close(CloseCode.TOO_SLOW, "The client does not keep up"))
+        """Close the socket because its client takes nothing, and too much waits for it."""
+        self.close_with(Close(CloseCode.TOO_SLOW, "The client does not read"))
 
     # ---- what the hub tells
 
     def events_lost(self) -> None:
-        """Close the socket if it watches: what was sent meanwhile is not known."""
+        """Close the socket if it watches: events are gone that it was to get."""
         if self.tally.subscriptions:
-            self.close_with(Close(CloseCode.EVENTS_LOST, "Events may have been missed"))
+            self.close_with(Close(CloseCode.EVENTS_LOST, "Events were lost"))
 
     def kicked(self, user_ids: frozenset[int]) -> None:
         """Close the socket if it is one of these users'."""

@@ -42,6 +42,10 @@ class Context(MutableMapping[str, Any]):
         }
         return cls(connection, operation)
 
+    def of_event(self, cursor: str | None) -> "Context":
+        """Return the context in which the event before `cursor` is published."""
+        return Context(self._connection, {**self._operation, "cursor": cursor})
+
     def __getitem__(self, key: str) -> Any:
         return self._operation[key] if key in self._operation else self._connection[key]
 
@@ -87,15 +91,20 @@ class Context(MutableMapping[str, Any]):
 
 
 class SharedContext:
-    """`info.context` of a run whose result many clients get: it knows their audience, no more.
+    """`info.context` of a run whose result many clients get: their audience, the event's cursor.
 
     Raises SharedContextError for anything else, so that nobody gets what is another's.
     """
 
-    __slots__ = ("audience",)
+    __slots__ = ("audience", "cursor")
 
-    def __init__(self, audience: Any) -> None:
+    def __init__(self, audience: Any, cursor: str | None = None) -> None:
         object.__setattr__(self, "audience", audience)
+        object.__setattr__(self, "cursor", cursor)
+
+    def of_event(self, cursor: str | None) -> "SharedContext":
+        """Return the context in which the event before `cursor` is published."""
+        return SharedContext(self.audience, cursor)
 
     def __getattr__(self, name: str) -> Any:
         raise SharedContextError()

@@ -4,6 +4,8 @@ LiveError
 ├── Unauthenticated   UNAUTHENTICATED   nobody is logged in
 ├── Forbidden         FORBIDDEN         somebody is, but may not
 ├── BadInput          BAD_INPUT         an argument that cannot be used
+├── BadCursor         BAD_CURSOR        what stands for a place in the event log is none
+├── CursorExpired     CURSOR_EXPIRED    the log no longer has what came after that place
 └── NotFound          NOT_FOUND         there is no such thing, or it is not for this user
 """
 
@@ -12,6 +14,7 @@ import uuid
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import InterfaceError, OperationalError
 from graphql import ExecutionContext, GraphQLError, GraphQLFormattedError
 
 from live import metrics
@@ -51,6 +54,23 @@ class BadInput(LiveError):
 
     code = "BAD_INPUT"
     default_message = "The input cannot be used."
+
+
+class BadCursor(LiveError):
+    """A cursor that cannot be read."""
+
+    code = "BAD_CURSOR"
+    default_message = "after is not a cursor of events: take one from position, or an event's."
+
+
+class CursorExpired(LiveError):
+    """What came after the cursor is not in the log (any more): it was pruned, or is another's."""
+
+    code = "CURSOR_EXPIRED"
+    default_message = (
+        "The log no longer has what came after this cursor: load what is there now, and "
+        "subscribe after its position."
+    )
 
 
 class NotFound(LiveError):
@@ -113,10 +133,10 @@ class Timeout(LimitExceeded):
 
 
 class Unavailable(LiveError):
-    """The channel layer is away, so that a subscription would hear nothing."""
+    """The database is away, so that nothing can be read, nor a subscription begin."""
 
     code = "UNAVAILABLE"
-    default_message = "Events cannot be received just now: try again."
+    default_message = "The database is away: try again."
 
 
 class SharedContextError(LiveError):
@@ -141,6 +161,9 @@ def format_error(error: Exception) -> GraphQLFormattedError:
         return _located_like(located, Forbidden.default_message, {"code": Forbidden.code})
     if isinstance(cause, ObjectDoesNotExist):
         return _located_like(located, NotFound.default_message, {"code": NotFound.code})
+    if isinstance(cause, OperationalError | InterfaceError):
+        logger.error("The database is away: %s", type(cause).__qualname__)
+        return _located_like(located, Unavailable.default_message, {"code": Unavailable.code})
     if cause is None:
         # graphql-core's own: a parse, validation or coercion error of the client's document.
         return _located_like(located, located.message, {"code": BadInput.code})

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import logging
 import time
 import weakref
@@ -11,20 +10,28 @@ from typing import Any, Protocol
 
 from channels.layers import get_channel_layer
 
-from live import metrics, recall
-from live.cohort import Cohort, Event, Member, Receiver, Run
+from live import metrics, recall, records
+from live.cohort import Cohort, Member, Run
 from live.conf import conf
-from live.errors import Unavailable
+from live.cursor import Cursor, decode
+from live.errors import CursorExpired, Unavailable
+from live.events import Event
+from live.follower import Follower
+from live.log import extent
 from live.pulse import beat_for_ever
+from live.records import Kind, Record
+from live.replay import Replays
+from live.sender import HUB_GROUP
+from live.shelf import MOST_PASSING, Passing, Shelf, Source, unpacked
+from live.threads import in_worker_thread
+from live.turns import Turns
 
 logger = logging.getLogger(__name__)
 
-# The one channel-layer group, which every process's hub joins.
-HUB_GROUP = "live"
 # Between two attempts to join a channel layer that is away.
 RETRY_SECONDS = 0.5
-# A subscriber is told rather than kept waiting where the layer stays away.
-JOIN_SECONDS = 5
+# A subscriber is told rather than kept waiting where the database stays away.
+READY_SECONDS = 5
 # An event with more cohorts than fit in this goes on after other work of the loop.
 LONGEST_TURN_SECONDS = 0.005
 
@@ -39,7 +46,7 @@ class Socket(Protocol):
         """These users' sockets are to end."""
 
     def events_lost(self) -> None:
-        """The channel layer was away: what was sent meanwhile is not known."""
+        """Events are gone that nobody can be told of any more: the client has to start anew."""
 
 
 class Hub:
@@ -59,16 +66,21 @@ class Hub:
         return cls._hubs[loop]
 
     def __init__(self) -> None:
-        self.number = 0  # of the last event taken
+        self.log, self.passing = Shelf(), Passing()
         self.sockets: set[Socket] = set()
         self._groups: dict[str, dict[Cohort, None]] = {}
         self._cohorts: dict[Hashable, Cohort] = {}
-        self._reader: asyncio.Task[None] | None = None
-        self._pulse: asyncio.Task[None]
-        self._joined = asyncio.Event()
+        self._turns = Turns()
+        self._follower = Follower(self, self._turns)
+        self._replays = Replays()
+        self._tasks: list[asyncio.Task[None]] = []
+        # Set when joining the channel layer has succeeded or failed.
+        self._tried_layer = asyncio.Event()
         # Cohorts whose events wait for a turn of the loop.
         self._behind: dict[Cohort, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
+        self._extent = in_worker_thread(extent)
+        self._looking: asyncio.Task[Any] | None = None
 
     # ---- sockets
 
@@ -76,11 +88,11 @@ class Hub:
         """Count `socket` in; the first one makes the hub listen."""
         self.sockets.add(socket)
         metrics.sockets.inc()
-        if self._reader is None:
-            self._joined.clear()
-            loop = asyncio.get_running_loop()
-            self._reader = loop.create_task(self._listen())
-            self._pulse = loop.create_task(beat_for_ever(self.sockets))
+        if not self._tasks:
+            self._tried_layer.clear()
+            self._follower = Follower(self, self._turns)
+            work = (self._listen(), self._follower.follow(), beat_for_ever(self.sockets))
+            self._tasks = [asyncio.get_running_loop().create_task(one) for one in work]
 
     async def leave(self, socket: Socket) -> None:
         """Count `socket` out; with the last one the hub stops listening."""
@@ -88,90 +100,100 @@ class Hub:
             return
         self.sockets.discard(socket)
         metrics.sockets.dec()
-        if not self.sockets and self._reader is not None:
-            reader, self._reader = self._reader, None
-            for task in (reader, self._pulse):
+        if not self.sockets and self._tasks:
+            tasks, self._tasks = self._tasks, []
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait([reader, self._pulse])
+            await asyncio.wait(tasks)
 
     async def listening(self) -> None:
         """Return once no later broadcast can be missed; raise Unavailable if that takes long."""
         try:
-            async with asyncio.timeout(JOIN_SECONDS):
-                await self._joined.wait()
+            async with asyncio.timeout(READY_SECONDS):
+                await self._follower.ready.wait()
+                await self._tried_layer.wait()
         except TimeoutError:
             raise Unavailable() from None
 
+    async def find(self, after: str) -> int:
+        """Return the number of the event that the cursor `after` stands behind.
+
+        Raises BadCursor, or CursorExpired where the log does not have all that came after.
+        """
+        cursor = decode(after)
+        if cursor.epoch == self.log.epoch and self.log.holds(cursor.number):
+            return cursor.number
+        # Those who come together share a look; who is refused by it may be newer than it.
+        found = (await self._shared_look()).reaches(cursor)
+        if not found and not (await self._extent()).reaches(cursor):
+            raise CursorExpired()
+        return cursor.number
+
+    async def _shared_look(self) -> Any:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        return await asyncio.shield(self._looking)
+
+    async def _look(self) -> Any:
+        try:
+            return await self._extent()
+        finally:
+            self._looking = None
+
     # ---- members
 
-    def join(
-        self,
-        receiver: Receiver,
-        groups: Iterable[str],
-        key: Hashable,
-        run: Run,
-        limit: int | None = None,
-    ) -> Member:
-        """Register a subscription: it hears of every event taken from now on."""
-        member = Member(receiver, frozenset(groups), since=self.number)
-        self._place(member, key, run, limit)
+    def source(self, durable: bool) -> Source:
+        """Return where the events of a subscription come from: the log, or past it."""
+        return self.log if durable else self.passing
+
+    def join(self, member: Member, key: Hashable, run: Run) -> None:
+        """Register a subscription: it hears of every event after its `since`."""
         metrics.subscriptions.inc()
-        return member
+        member.joined = True
+        self._place(member, key, run)
 
     def part(self, member: Member) -> None:
         """End a subscription's membership; nothing more is delivered to it."""
-        if self._displace(member):
+        self._displace(member)
+        if member.joined:
+            member.joined = False
             metrics.subscriptions.dec()
 
     def suspend(self, member: Member) -> None:
         """Deliver nothing to `member` until `readmit`; what comes meanwhile waits for it."""
-        old = member.cohort
-        if old is None or old.paused:
-            return
-        waiting = old.pending(member)
         self._displace(member)
-        self._place(member, object(), old.run, old.limit)
-        assert member.cohort is not None
-        member.cohort.paused = True
-        for event in waiting:
-            member.cohort.take(event)
 
     def readmit(self, member: Member, key: Hashable, run: Run) -> None:
-        """Go on with a suspended member, in the cohort of its present `key`.
+        """Go on with a suspended member, in the cohort of its present `key`."""
+        if member.joined and member.cohort is None:
+            self._place(member, key, run)
 
-        What waited runs for it alone, as its present rights have it; it joins the others
-        when it has caught up.
-        """
-        own = member.cohort
-        if own is None or not own.paused:
-            return
-        own.run = run
-        own.on_idle = functools.partial(self._move, member, key, run)
-        own.resume()
-
-    def _move(self, member: Member, key: Hashable, run: Run) -> None:
-        limit = member.cohort.limit if member.cohort else None
-        if self._displace(member):
-            member.since = self.number
-            self._place(member, key, run, limit)
-
-    def _place(self, member: Member, key: Hashable, run: Run, limit: int | None) -> None:
+    def _place(self, member: Member, key: Hashable, run: Run) -> None:
         key = (key, member.groups)
         cohort = self._cohorts.get(key)
         if cohort is None:
-            cohort = Cohort(key, run, limit, conf.NOTIFICATION_QUEUE_LIMIT)
-            self._cohorts[key] = cohort
+            cohort = self._cohorts[key] = self._new_cohort(key, run, member)
             metrics.cohorts.inc()
             for group in member.groups:
                 self._groups.setdefault(group, {})[cohort] = None
-        cohort.add(member)
+        if member.since < member.source.position:
+            self._replays.start(member, cohort)
+        else:
+            cohort.add(member)
 
-    def _displace(self, member: Member) -> bool:
+    def _new_cohort(self, key: Hashable, run: Run, member: Member) -> Cohort:
+        limit, most = member.limit, conf.NOTIFICATION_QUEUE_LIMIT
+        if limit is None and member.source is self.passing:
+            limit = MOST_PASSING
+        return Cohort(key, run, member.source, self._replays.start, self._turns, limit, most)
+
+    def _displace(self, member: Member) -> None:
         cohort = member.cohort
         if cohort is None:
-            return False
+            return
+        self._replays.stop(member)
         cohort.remove(member)
-        if not cohort.members:
+        if cohort.is_empty:
             cohort.stop()
             del self._cohorts[cohort.key]
             metrics.cohorts.dec()
@@ -179,7 +201,6 @@ class Hub:
                 self._groups[group].pop(cohort)
                 if not self._groups[group]:
                     del self._groups[group]
-        return True
 
     # ---- what comes from the channel layer
 
@@ -187,56 +208,94 @@ class Hub:
         """Read the channel layer for as long as there are sockets, whatever happens to it."""
         while True:
             try:
-                await self._read()
+                await self._read_layer()
             except Exception as error:
-                self._lost(error)
-                await asyncio.sleep(RETRY_SECONDS)
+                logger.error("The channel layer is away: %s", type(error).__name__)
+            metrics.layer_up.set(0)
+            self._tried_layer.set()
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _read(self) -> None:
+    async def _read_layer(self) -> None:
         layer = get_channel_layer()
         channel = await layer.new_channel("live")
         try:
             await layer.group_add(HUB_GROUP, channel)
-            self._joined.set()
+            self._tried_layer.set()
             metrics.layer_up.set(1)
-            recall.forget()
-            for socket in list(self.sockets):
-                # A change of rights that was sent before was not heard.
-                socket.rights_changed(None)
             while True:
-                self.take(await layer.receive(channel))
+                await self._told(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.
                 await asyncio.sleep(0)
         finally:
             with contextlib.suppress(Exception):
                 await layer.group_discard(HUB_GROUP, channel)
 
-    def _lost(self, error: Exception) -> None:
-        logger.error("The channel layer is away: %s", type(error).__name__)
-        metrics.layer_up.set(0)
-        if self._joined.is_set():
-            self._joined.clear()
-            for socket in list(self.sockets):
-                socket.events_lost()
-
-    def take(self, message: dict[str, Any]) -> None:
+    async def _told(self, message: dict[str, Any]) -> None:
         """Handle one message of the hub's group; a bad one harms no other."""
         try:
-            handler = {
-                "live.event": self._on_event,
-                "live.unsubscribe": self._on_unsubscribe,
-                "live.rights": self._on_rights,
-                "live.kick": self._on_kick,
-            }[message["type"]]
-            handler(message)
+            if message["type"] == "live.log":
+                await self._follower.told(message)
+            else:
+                self.pass_on(records.unpack(message["record"]))
         except Exception as error:
             # The message may quote a patient: its text is not logged.
             logger.error("A broadcast was not understood: %s", type(error).__name__)
 
-    def _on_event(self, message: dict[str, Any]) -> None:
-        self.number += 1
+    # ---- what happened
+
+    def begin(self, end: Cursor, *, missed: bool) -> None:
+        """Go on after `end` of the log (see Follower)."""
+        self.log.start_over(*end)
+        metrics.position.set(end.number)
+        # What anybody may do could have changed unheard.
+        recall.forget()
+        for socket in list(self.sockets):
+            if missed:
+                socket.events_lost()
+            else:
+                socket.rights_changed(None)
+
+    def take(self, epoch: int, number: int, packed: bytes) -> None:
+        """Handle the log's next record."""
+        record = unpacked(packed)
+        event = Event.logged(epoch, number, record)
+        self.log.add(event)
+        try:
+            self._handle(record, event)
+        except Exception as error:
+            logger.error("A record was not handled: %s", type(error).__name__)
+        finally:
+            # Not before: until then, no cohort has been given it.
+            self.log.position = number
+            metrics.position.set(number)
+
+    def pass_on(self, record: Record) -> None:
+        """Handle an event past the log."""
+        number = self.passing.position + 1
+        event = Event(number, frozenset(record.groups), record.body)
+        self.passing.add(event)
+        try:
+            self._handle(record, event)
+        finally:
+            self.passing.position = number
+
+    def _handle(self, record: Record, event: Event) -> None:
+        match record.kind:
+            case Kind.EVENT:
+                self._give(event)
+            case Kind.UNSUBSCRIBE:
+                self._end_subscriptions(record.groups)
+            case Kind.RIGHTS:
+                recall.forget()
+                users = None if record.body is None else frozenset(record.body)
+                for socket in list(self.sockets):
+                    socket.rights_changed(users)
+            case Kind.KICK:
+                for socket in list(self.sockets):
+                    socket.kicked(frozenset(record.body))
+
+    def _give(self, event: Event) -> None:
         metrics.events.inc()
-        event = Event(self.number, frozenset(message["groups"]), message["payload"])
         turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
         for cohort in self._hearing(event.groups):
             if time.monotonic() < turn_ends:
@@ -249,39 +308,22 @@ class Hub:
 
     async def _catch_up(self) -> None:
         """Run what did not fit in its event's turn, one event of each cohort after the other."""
+        await self._turns.next()
         while self._behind:
-            await asyncio.sleep(0)
-            turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
-            while self._behind:
-                cohort = next(iter(self._behind))
-                del self._behind[cohort]
-                cohort.catch_up()
-                if cohort.is_behind:
-                    self._behind[cohort] = None
-                if time.monotonic() >= turn_ends:
-                    break
+            cohort = next(iter(self._behind))
+            del self._behind[cohort]
+            cohort.catch_up()
+            if cohort.is_behind:
+                self._behind[cohort] = None
+            if self._turns.is_over:
+                await self._turns.next()
         self._catching_up = None
 
-    def _on_unsubscribe(self, message: dict[str, Any]) -> None:
-        for cohort in self._hearing(message["groups"]):
-            for member in list(cohort.members):
+    def _end_subscriptions(self, groups: Iterable[str]) -> None:
+        for cohort in self._hearing(groups):
+            for member in [*cohort.members, *cohort.reading]:
                 member.receiver.ended_by_server()
-
-    def _on_rights(self, message: dict[str, Any]) -> None:
-        recall.forget()
-        ids = message["users"]
-        for socket in list(self.sockets):
-            socket.rights_changed(None if ids is None else frozenset(ids))
-
-    def _on_kick(self, message: dict[str, Any]) -> None:
-        for socket in list(self.sockets):
-            socket.kicked(frozenset(message["users"]))
 
     def _hearing(self, groups: Iterable[str]) -> dict[Cohort, None]:
         """Return the cohorts that are in any of `groups`, each once."""
         return {cohort: None for group in groups for cohort in list(self._groups.get(group, ()))}
-
-
-async def send_to_hubs(message: dict[str, Any]) -> None:
-    """Send `message` to the hub of every process."""
-    await get_channel_layer().group_send(HUB_GROUP, message)

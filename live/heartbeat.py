@@ -45,7 +45,10 @@ class Heartbeat:
         """Do what is due at `now` (of time.monotonic)."""
         if self._socket.closed:
             return
-        if self._socket.protocol.state is State.NEW:
+        if self._socket.outbox.stuck_for(now) > conf.SLOW_CLIENT_SECONDS:
+            metrics.limits.labels(limit="slow_client").inc()
+            self._socket.too_slow()
+        elif self._socket.protocol.state is State.NEW:
             self._check_init(now)
         elif self._due is not None and now >= self._due:
             self._ping(now)

@@ -1,4 +1,4 @@
-"""What the engine stores."""
+"""What the engine stores: access tokens, and the event log."""
 
 from datetime import datetime
 
@@ -69,3 +69,35 @@ class AccessToken(models.Model):
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return self.State.EXPIRED
         return self.State.VALID
+
+
+class Log(models.Model):
+    """The event log's counter: one row, made when it is first needed (see live.log).
+
+    Whoever appends holds the row's lock until the end of the transaction. So numbers are
+    given in the order of the commits, and one that rolls back leaves no hole.
+    """
+
+    ONLY = 1  # the row's key
+
+    # Tells this log's cursors from those of another: a restored backup gets a new one.
+    epoch = models.PositiveBigIntegerField()
+    last = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"event log, {self.last} events"
+
+
+class LoggedEvent(models.Model):
+    """One record of the log, as live.records packs it."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    packed = models.BinaryField()
+    written_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        # Stands in logs: nothing of the record.
+        return f"event {self.number}"

@@ -7,16 +7,21 @@ from typing import Any
 
 import graphene
 from graphql import (
+    ArgumentNode,
     ExecutionResult,
     GraphQLResolveInfo,
     MiddlewareManager,
+    VariableNode,
+    Visitor,
     create_source_event_stream,
     execute,
     get_named_type,
+    visit,
 )
 
 from live.cohort import Run
 from live.context import Context, SharedContext
+from live.events import Event
 from live.execution import Document, Request
 
 
@@ -28,6 +33,7 @@ class Opened:
     info: GraphQLResolveInfo
     arguments: dict[str, Any]
     groups: list[str]
+    after: str | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
         # graphql-core wants a stream from the subscribe resolver; the hub has ours.
@@ -68,7 +74,8 @@ async def open_subscription(
 
 async def _ask_the_class(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Opened:
     output = get_named_type(info.return_type).graphene_type  # type: ignore[attr-defined]
-    opened = Opened(output, info, arguments, output.group_names(None))
+    after = arguments.pop("after", None) if output.durable else None
+    opened = Opened(output, info, arguments, output.group_names(None), after)
     await opened.authorize()
     if output._meta.subscribe:
         names = await output._meta.subscribe(root, info, **arguments)
@@ -94,20 +101,53 @@ def sharing(
     key: Hashable = object()  # equal to no other: a cohort of one
     if audience is not None:
         context = SharedContext(audience(opened.info, **opened.arguments))
-        variables = json.dumps(request.variables, sort_keys=True)
+        variables = json.dumps(_variables_asked(document, request, opened), sort_keys=True)
         # Two consumers of a process may have different schemas, or middleware.
         asked = (schema, middleware, request.query, request.operation_name, variables)
         key = (asked, context.audience)
 
-    def run(payload: Any) -> ExecutionResult | Awaitable[ExecutionResult]:
+    def run(event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
         return execute(
             schema.graphql_schema,
             document.valid_ast,
-            payload,
-            context,
+            event.payload,
+            context.of_event(event.cursor),
             request.variables,
             request.operation_name,
             middleware=middleware,
         )
 
     return key, run
+
+
+def _variables_asked(document: Document, request: Request, opened: Opened) -> dict[str, Any]:
+    """Return the variables that the result depends on: not the one that only says `after`.
+
+    So clients that come back from different places share their runs.
+    """
+    if opened.after is None:
+        return request.variables
+    argument = _after_argument(opened.info)
+    if argument is None or not isinstance(argument.value, VariableNode):
+        return request.variables
+    name = argument.value.name.value
+    uses = _Uses(name)
+    visit(document.valid_ast, uses)
+    # Its definition is one of them.
+    return {k: v for k, v in request.variables.items() if k != name or uses.count > 2}
+
+
+def _after_argument(info: GraphQLResolveInfo) -> ArgumentNode | None:
+    arguments = info.field_nodes[0].arguments
+    return next((argument for argument in arguments if argument.name.value == "after"), None)
+
+
+class _Uses(Visitor):
+    """Counts where a variable stands in a document."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name, self.count = name, 0
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.count += node.name.value == self._name

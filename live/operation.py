@@ -95,8 +95,11 @@ class Operation:
             return
         self._opened = opened
         self._document, self._request = document, request
+        since = None
         if not self.ended:
             await self.socket.hub.listening()
+            if opened.after is not None:
+                since = await self.socket.hub.find(opened.after)
         while looks != self.socket.looks and not self.ended:
             # Rights changed meanwhile, and this was no member yet that could be suspended.
             looks = self.socket.looks
@@ -105,9 +108,9 @@ class Operation:
         if self.ended:
             await self._tell_unsubscribed()
         else:
-            self._join()
+            self._join(since)
 
-    def _join(self) -> None:
+    def _join(self, since: int | None) -> None:
         opened = self._opened
         assert opened is not None, "the subscription is open"
         key, cohort_run = self._sharing()
@@ -115,10 +118,13 @@ class Operation:
         prefix = f'{{"type":"{kind}","id":{json.dumps(self.id)},"payload":'
         newest = (self.id, opened.limit) if opened.limit else None
         self._delivery = (prefix, prefix.encode(), newest)
-        self.member = self.socket.hub.join(self, opened.groups, key, cohort_run, opened.limit)
+        source = self.socket.hub.source(opened.subscription_class.durable)
+        place = source.position if since is None else since
+        self.member = Member(self, frozenset(opened.groups), source, place, opened.limit)
         if self.socket.confirm_subscriptions:
             confirmation = self.socket.subscription_confirmation_message
             self.socket.send_message(self.socket.protocol.next(self.id, confirmation))
+        self.socket.hub.join(self.member, key, cohort_run)
 
     def _sharing(self) -> Any:
         assert self._opened is not None, "the subscription is open"
@@ -140,14 +146,14 @@ class Operation:
 
     # ---- Receiver: what the hub calls
 
-    def deliver(self, body: Body) -> None:
-        """Send a notification's JSON."""
+    def deliver(self, body: Body) -> bool:
+        """Send a notification's JSON; False: the client does not take it just now."""
         prefix, data, newest = self._delivery
-        self.socket.outbox.put_shared(prefix, data, body, newest=newest)
+        return self.socket.outbox.put_shared(prefix, data, body, newest=newest)
 
-    def overflow(self) -> None:
-        """Close the socket: this subscription is too slow and may not drop events."""
-        self.socket.too_slow()
+    async def room(self) -> None:
+        """Return when the client has taken some of what waits for it."""
+        await self.socket.outbox.room()
 
     def ended_by_server(self) -> None:
         """Complete the subscription because the application ended it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
@@ -31,6 +32,7 @@ class Outbox:
     Args:
         send: the ASGI `send`.
         most: frames that may wait; at one more, `on_overflow` is called, once.
+        most_shared: of them, messages put by `put_shared`.
         on_broken: called, once, when the server refuses to send: the client is gone.
         write: the frame extension's function, None where the server has none.
     """
@@ -38,61 +40,79 @@ class Outbox:
     __slots__ = (
         "_on_broken",
         "_on_overflow",
+        "_room",
         "_send",
+        "_sending_since",
         "_waiting",
         "_write",
         "_writer",
         "closed",
         "most",
+        "most_shared",
     )
 
     def __init__(
         self,
         send: Send,
         most: int,
+        most_shared: int,
         on_overflow: Callable[[], None],
         on_broken: Callable[[], None],
         write: Callable[[bytes], bool] | None = None,
     ) -> None:
-        self._send, self._write, self.most = send, write, most
+        self._send, self._write = send, write
+        self.most, self.most_shared = most, most_shared
         self._on_overflow, self._on_broken = on_overflow, on_broken
         # (tag, frame): frames of a subscription that keeps only its newest have a tag.
-        self._waiting: deque[tuple[str | None, str]] = deque()
+        # Those of a shared message are its prefix and its body, which is there once for all.
+        self._waiting: deque[tuple[str | None, str | tuple[str, Body]]] = deque()
+        self._room: asyncio.Event | None = None
+        self._sending_since: float | None = None
         self._writer: asyncio.Task[None] | None = None
         self.closed = False
 
-    def put(self, frame: str, *, tag: str | None = None, newest: int | None = None) -> None:
-        """Send a text frame.
-
-        With a `tag`, at most `newest` frames of that tag wait: the oldest makes room.
-        """
+    def put(self, frame: str) -> None:
+        """Send a text frame."""
         if self.closed:
             return
         if self._writer is None:
             self._send_now(frame)
-            return
-        if tag is not None and newest is not None:
-            self._make_room(tag, newest)
         elif len(self._waiting) >= self.most:
             self.closed = True
             self._on_overflow()
-            return
-        self._waiting.append((tag, frame))
+        else:
+            self._waiting.append((None, frame))
 
     def put_shared(
         self, prefix: str, prefix_data: bytes, body: Body, *, newest: tuple[str, int] | None = None
-    ) -> None:
+    ) -> bool:
         """Send a message that many sockets get, each behind a prefix of its own.
 
-        `newest` is a tag and how many of its frames may wait, as `put` has them.
+        With `newest`, a tag and a number, at most so many messages of that tag wait: the
+        oldest makes room. Without it, return False where there is no room, see `room`.
         """
-        direct = self._write if self._writer is None and not self.closed else None
-        if direct is not None and direct(prefix_data + body.closing_data):
-            return
-        if newest is None:
-            self.put(f"{prefix}{body}}}")
-        else:
-            self.put(f"{prefix}{body}}}", tag=newest[0], newest=newest[1])
+        if self.closed:
+            return True
+        if self._writer is None:
+            if self._write is None or not self._write(prefix_data + body.closing_data):
+                self._send_now(f"{prefix}{body}}}")
+            return True
+        if newest is not None:
+            self._make_room(*newest)
+        elif len(self._waiting) >= self.most_shared:
+            return False
+        self._waiting.append((newest and newest[0], (prefix, body)))
+        return True
+
+    async def room(self) -> None:
+        """Return when half of the messages that may wait are gone."""
+        if self._writer is not None and len(self._waiting) > self.most_shared // 2:
+            self._room = self._room or asyncio.Event()
+            await self._room.wait()
+
+    def stuck_for(self, now: float) -> float:
+        """Return the seconds, at `now` of time.monotonic, for which the client takes nothing."""
+        return 0.0 if self._sending_since is None else now - self._sending_since
 
     async def flushed(self) -> None:
         """Return when everything put so far is with the server, or will never be."""
@@ -117,6 +137,7 @@ class Outbox:
         except Exception:
             self._broken()
             return
+        self._sending_since = time.monotonic()
         self._writer = asyncio.get_running_loop().create_task(
             self._write_rest(_Continued(sending, waits_for))
         )
@@ -126,11 +147,20 @@ class Outbox:
             await first
             while self._waiting:
                 _, frame = self._waiting.popleft()
-                await self._send({"type": "websocket.send", "text": frame})
+                self._tell_room()
+                text = frame if isinstance(frame, str) else f"{frame[0]}{frame[1]}}}"
+                self._sending_since = time.monotonic()
+                await self._send({"type": "websocket.send", "text": text})
         except Exception:
             self._broken()
         finally:
-            self._writer = None
+            self._writer = self._sending_since = None
+            self._tell_room()
+
+    def _tell_room(self) -> None:
+        if self._room is not None and len(self._waiting) <= self.most_shared // 2:
+            self._room.set()
+            self._room = None
 
     def _make_room(self, tag: str, newest: int) -> None:
         waiting = [index for index, (other, _) in enumerate(self._waiting) if other == tag]

@@ -11,18 +11,20 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 
+from live import records
 from live.models import AccessToken
-from live.sending import send_on_commit
+from live.sending import write
 
 
 def rights_changed(user_ids: Iterable[int] | None) -> None:
     """Have the sockets of these users (None: of all) look again at what they may see.
 
-    From sync code; told on commit. Until they have looked, they get nothing.
+    From sync code; told on commit, by the log: no event that is committed later reaches
+    them before they have looked.
     """
     users = None if user_ids is None else sorted(user_ids)
     if users != []:
-        send_on_commit("A change of rights", {"type": "live.rights", "users": users})
+        write(records.rights(users))
 
 
 def connect() -> None:

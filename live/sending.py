@@ -1,45 +1,107 @@
-"""From sync code to the channel layer: on commit, in order, without a loop for each message."""
+"""From sync code to every hub: through the log, or past it; on commit, in order."""
 
 import asyncio
-import functools
-import logging
-import os
-import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 
-from live.fanout import send_to_hubs
+from live import log, records
+from live.conf import conf
+from live.cursor import Cursor
+from live.records import Record
+from live.sender import sender
 
-logger = logging.getLogger(__name__)
+# Records told of in one message, so that a batch makes none of megabytes.
+RECORDS_AT_ONCE = 100
 
 
-def send_on_commit(what: str, message: dict[str, Any]) -> None:
-    """Send `message` to every hub when the current transaction commits; at once outside one.
+@dataclass(eq=False, frozen=True)
+class _Waiting:
+    """A record that waits for its batch's end.
 
-    Nothing is sent if it rolls back. A failure is logged under the name `what`: the write
-    is committed, and an error to its caller would say that it was not.
+    Registered as a callback of the commit, since Django forgets those of a savepoint that
+    rolls back: by that, the batch knows which of its records still stand.
     """
-    transaction.on_commit(functools.partial(_send_committed, what, message))
+
+    packed: bytes
+
+    def __call__(self) -> None:
+        pass
 
 
-def _send_committed(what: str, message: dict[str, Any]) -> None:
-    try:
-        send(message)
-    except Exception as error:
-        # The error's text may quote the payload, so only its type is logged.
-        logger.error("%s was not sent: %s", what, type(error).__name__)
+_batch: ContextVar[list[_Waiting] | None] = ContextVar("live_batch", default=None)
 
 
-def send(message: dict[str, Any]) -> None:
-    """Send `message` to every hub and return when the channel layer has it.
+def write(record: Record) -> None:
+    """Append `record` to the log in the current transaction, or in one of its own.
 
-    Raises RuntimeError on an event loop, which it would block: await send_to_hubs there.
+    Every hub is told of it when that commits; if it rolls back, it never was.
     """
-    if in_event_loop():
-        raise RuntimeError("sync code that sends must not run on an event loop")
-    sending = asyncio.run_coroutine_threadsafe(send_to_hubs(message), _loop(os.getpid()))
-    sending.result()
+    packed = records.pack(record)
+    batch = _batch.get()
+    if batch is None:
+        _append([packed])
+        return
+    waiting = _Waiting(packed)
+    batch.append(waiting)
+    transaction.on_commit(waiting, using=log.database())
+
+
+@contextmanager
+def one_batch() -> Iterator[None]:
+    """Append what is written within as one range, when the block ends; all in a transaction.
+
+    The log's counter is locked from an append to the commit, so this also keeps other
+    writers waiting for less long. Where the block raises, nothing is appended.
+    """
+    using = log.database()
+    with transaction.atomic(using=using):
+        if _batch.get() is not None:
+            yield  # the outer batch appends
+            return
+        batch: list[_Waiting] = []
+        token = _batch.set(batch)
+        try:
+            yield
+        finally:
+            _batch.reset(token)
+        stands = {entry[1] for entry in connections[using].run_on_commit}
+        if kept := [waiting.packed for waiting in batch if waiting in stands]:
+            _append(kept)
+
+
+def _append(batch: Sequence[bytes]) -> None:
+    using = log.database()
+    # Without a savepoint, which would be two more statements in a transaction that is open.
+    with transaction.atomic(using=using, savepoint=False):
+        end = log.append(batch)
+        transaction.on_commit(lambda: _tell(end, batch), using=using)
+
+
+def _tell(end: Cursor, batch: Sequence[bytes]) -> None:
+    start = end.number - len(batch)
+    for offset in range(0, len(batch), RECORDS_AT_ONCE):
+        part = batch[offset : offset + RECORDS_AT_ONCE]
+        sender().put(told(Cursor(end.epoch, start + offset + len(part)), part))
+
+
+def told(end: Cursor, part: Sequence[bytes]) -> dict[str, Any]:
+    """Return the message that tells of the records up to `end`, of which `part` are the last."""
+    shown = [] if conf.BROADCAST == "doorbell" else list(part)
+    return {"type": "live.log", "epoch": end.epoch, "last": end.number, "records": shown}
+
+
+def send_on_commit(record: Record) -> None:
+    """Send `record` past the log when the current transaction commits; at once outside one.
+
+    At most once: what the channel layer loses is lost.
+    """
+    message = {"type": "live.passing", "record": records.pack(record)}
+    transaction.on_commit(lambda: sender().put(message))
 
 
 def in_event_loop() -> bool:
@@ -49,15 +111,3 @@ def in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-@functools.cache
-def _loop(process_id: int) -> asyncio.AbstractEventLoop:
-    """Return the loop that sends for this process's threads.
-
-    It stays, since a loop for each message costs more than the sending, and a Redis layer
-    would connect anew on each. (A forked child has another process id, and so its own.)
-    """
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="live-sender", daemon=True).start()
-    return loop

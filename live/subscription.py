@@ -1,21 +1,29 @@
 """The base class of an application's subscriptions."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import channels_graphql_ws
+import graphene
+from graphene.utils.get_unbound_function import get_unbound_function
+from graphene.utils.props import props
 
-from live.fanout import send_to_hubs
+from live import records
 from live.payload import pack
-from live.sending import in_event_loop, send, send_on_commit
-from live.threads import in_worker_thread, is_async, reads_memory_only
+from live.records import Record
+from live.sending import in_event_loop, send_on_commit, write
+from live.threads import from_memory, in_worker_thread, is_async, reads_memory_only
 
 logger = logging.getLogger(__name__)
 
 # The loop itself holds its tasks weakly: one that nobody awaits could vanish half-way.
 _sending: set[asyncio.Task[None]] = set()
+_locks: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]"
+_locks = weakref.WeakKeyDictionary()
 
 
 class Subscription(channels_graphql_ws.Subscription):
@@ -35,20 +43,48 @@ class Subscription(channels_graphql_ws.Subscription):
 
     The first three may be sync, and then run in a worker thread where the ORM may be used,
     or async; `audience` is called on the event loop and must not wait.
+
+    A durable subscription, as all are by default, gets every event from the log: its type
+    has the field `cursor`, and its field takes `after: cursor`, from which it goes on without
+    a gap. With `durable = False` events pass the log: at most once, and the newest of them
+    where a client is slow (`notification_queue_limit`); for a progress bar.
     """
 
     class Meta:
         abstract = True
 
     audience: Any = None
+    durable = True
 
     @classmethod
     def __init_subclass_with_meta__(cls, **options: Any) -> None:
         authorize = getattr(cls, "authorize", None)
         for hook in ("subscribe", "unsubscribed"):
             options[hook] = _asynchronous(options.get(hook) or getattr(cls, hook, None))
+        if cls.durable:
+            cls._add_cursor(options)
         super().__init_subclass_with_meta__(**options)
         cls._authorize = staticmethod(_asynchronous(authorize)) if authorize else None
+
+    @classmethod
+    def _add_cursor(cls, options: dict[str, Any]) -> None:
+        given = options.get("arguments") or {}
+        if not given and hasattr(cls, "Arguments"):
+            given = props(cls.Arguments)
+        if "after" in given or "cursor" in cls.__dict__:
+            raise TypeError(f"{cls.__name__} has an after or cursor: durable ones get theirs")
+        after = graphene.String(description="A cursor: begin with the event after it.")
+        options["arguments"] = {**given, "after": after}
+        publish = options.get("publish") or getattr(cls, "publish", None)
+        options["publish"] = publish and _without_after(publish)
+        cls.cursor = graphene.String(required=True, description="The place after this event.")
+
+    @staticmethod
+    @from_memory
+    def resolve_cursor(root: Any, info: graphene.ResolveInfo) -> str:
+        """Return the cursor of the event that is being published."""
+        cursor: str = info.context.cursor
+        return cursor
 
     @classmethod
     def broadcast(
@@ -62,13 +98,14 @@ class Subscription(channels_graphql_ws.Subscription):
             payload: what `live.payload.pack` takes, models included. It is packed now, so
                 that later changes to a model in it are not sent.
 
-        From sync code it is sent when the current transaction commits (at once outside one)
-        and never if it rolls back. From async code it returns a task to await.
+        From sync code it is part of the current transaction: sent when that commits, and
+        never if it rolls back; outside one, it is sent at once. From async code it returns
+        a task to await.
 
         Raises PayloadError that names what cannot be packed.
         """
         if in_event_loop():
-            return _spawn(send_to_hubs(cls._event(group, payload)))
+            return _spawn(cls.broadcast_async(group=group, payload=payload))
         cls.broadcast_sync(group=group, payload=payload)
         return None
 
@@ -76,21 +113,21 @@ class Subscription(channels_graphql_ws.Subscription):
     def broadcast_sync(
         cls, *, group: str | Iterable[str] | None = None, payload: Any = None
     ) -> None:
-        """Broadcast from sync code: on commit. Arguments as `broadcast` has them."""
-        send_on_commit(f"A broadcast of {cls.__name__}", cls._event(group, payload))
+        """Broadcast from sync code. Arguments as `broadcast` has them."""
+        cls._send(cls._event(group, payload))
 
     @classmethod
     async def broadcast_async(
         cls, *, group: str | Iterable[str] | None = None, payload: Any = None
     ) -> None:
-        """Broadcast from async code: at once. Arguments as `broadcast` has them."""
-        await send_to_hubs(cls._event(group, payload))
+        """Broadcast from async code: in a transaction of its own, which has committed then."""
+        await _in_order(cls._send, cls._event(group, payload))
 
     @classmethod
     def unsubscribe(cls, *, group: str | None = None) -> "asyncio.Task[None] | None":
         """End every subscription in `group` (None: of this class); each client is told.
 
-        From async code it returns a task to await.
+        When, is as with `broadcast`.
         """
         if in_event_loop():
             return _spawn(cls.unsubscribe_async(group=group))
@@ -100,26 +137,52 @@ class Subscription(channels_graphql_ws.Subscription):
     @classmethod
     async def unsubscribe_async(cls, *, group: str | None = None) -> None:
         """End subscriptions, from async code."""
-        await send_to_hubs(cls._ending(group))
+        await _in_order(cls._send, records.unsubscribe(cls.group_names(group)))
 
     @classmethod
     def unsubscribe_sync(cls, *, group: str | None = None) -> None:
         """End subscriptions, from sync code."""
-        send(cls._ending(group))
+        cls._send(records.unsubscribe(cls.group_names(group)))
 
     @classmethod
     def group_names(cls, group: str | Iterable[str] | None) -> list[str]:
         """Return the names under which the hub knows this class's groups."""
         names = [group] if group is None or isinstance(group, str) else group
-        return [cls._group_name(name) for name in names]
+        own = f"{cls.__module__}.{cls.__qualname__}"
+        return [own if name is None else f"{own}-{name}" for name in names]
 
     @classmethod
-    def _ending(cls, group: str | None) -> dict[str, Any]:
-        return {"type": "live.unsubscribe", "groups": cls.group_names(group)}
+    def _event(cls, group: str | Iterable[str] | None, payload: Any) -> Record:
+        return records.event(cls.group_names(group), pack(payload))
 
     @classmethod
-    def _event(cls, group: str | Iterable[str] | None, payload: Any) -> dict[str, Any]:
-        return {"type": "live.event", "groups": cls.group_names(group), "payload": pack(payload)}
+    def _send(cls, record: Record) -> None:
+        if cls.durable:
+            write(record)
+        else:
+            send_on_commit(record)
+
+
+def _without_after(publish: Any) -> Any:
+    """Return the hook `publish`, which need not know of `after`."""
+    function = get_unbound_function(publish)
+
+    @functools.wraps(function)
+    def run(payload: Any, info: Any, after: str | None = None, **arguments: Any) -> Any:
+        return function(payload, info, **arguments)
+
+    @functools.wraps(function)
+    async def run_async(payload: Any, info: Any, after: str | None = None, **args: Any) -> Any:
+        return await function(payload, info, **args)
+
+    return run_async if is_async(function) else run
+
+
+async def _in_order(send: Callable[[Record], None], record: Record) -> None:
+    # Worker threads finish in any order; what was begun first is to be first in the log.
+    loop = asyncio.get_running_loop()
+    async with _locks.setdefault(loop, asyncio.Lock()):
+        await in_worker_thread(send)(record)
 
 
 def _asynchronous(hook: Any) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live.sending import send
+from live import records
+from live.sending import write
 
 
 class Command(BaseCommand):
@@ -21,5 +22,5 @@ class Command(BaseCommand):
         user_ids = list(users.values_list("pk", flat=True))
         if not user_ids:
             raise CommandError(f"There is no user {username!r}.")
-        send({"type": "live.kick", "users": user_ids})
+        write(records.kick(user_ids))
         self.stdout.write(f"The sockets of {username} are told to close.")

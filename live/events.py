@@ -1,0 +1,46 @@
+"""One broadcast, as a process holds it while it tells its subscriptions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from live import cursor
+from live.payload import unpack
+from live.records import Kind, Record
+
+_UNREAD = object()
+
+
+@dataclass(eq=False, slots=True)
+class Event:
+    """An event, or the place of another record, which concerns no subscription.
+
+    `number` orders events: in the log of `epoch`, or, without one, in this process.
+    """
+
+    number: int
+    groups: frozenset[str]
+    packed: bytes = b""
+    epoch: int | None = None
+    _payload: Any = _UNREAD
+    _cursor: str | None = None
+
+    @classmethod
+    def logged(cls, epoch: int, number: int, record: Record) -> "Event":
+        """Return the event at `number`; of a record that is none, one that nobody hears."""
+        if record.kind is not Kind.EVENT:
+            return cls(number, frozenset(), epoch=epoch)
+        return cls(number, frozenset(record.groups), record.body, epoch)
+
+    @property
+    def payload(self) -> Any:
+        """The payload, unpacked at the first look; raises PayloadError."""
+        if self._payload is _UNREAD:
+            self._payload = unpack(self.packed)
+        return self._payload
+
+    @property
+    def cursor(self) -> str | None:
+        """The place after this event, as clients get it; None past the log."""
+        if self._cursor is None and self.epoch is not None:
+            self._cursor = cursor.encode(cursor.Cursor(self.epoch, self.number))
+        return self._cursor

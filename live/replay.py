@@ -1,0 +1,83 @@
+"""Subscriptions that read events at their own pace: who comes back, and who cannot keep up."""
+
+import asyncio
+import logging
+
+from django.db import InterfaceError, OperationalError
+
+from live import metrics
+from live.cohort import Cohort, Member
+from live.events import Event
+from live.shelf import Source
+from live.turns import Turns
+
+logger = logging.getLogger(__name__)
+
+# Between two attempts to read while the database is away.
+RETRY_SECONDS = 0.5
+
+
+class Replays:
+    """Lets members read from their place to the end, where they join the others.
+
+    However many they are, one of them works in each turn of the loop: live events go before.
+    """
+
+    def __init__(self) -> None:
+        self._turns = Turns()
+
+    def start(self, member: Member, cohort: Cohort) -> None:
+        """Have a member of `cohort` read on from its `since`."""
+        cohort.go_back(member)
+        loop = asyncio.get_running_loop()
+        member.replay = loop.create_task(self._replay(member, cohort))
+        metrics.replaying.inc()
+
+    def stop(self, member: Member) -> None:
+        """Have the member read no further; `since` is what it has had."""
+        if member.replay is not None:
+            member.replay.cancel()
+            member.replay = None
+            metrics.replaying.dec()
+
+    async def _replay(self, member: Member, cohort: Cohort) -> None:
+        try:
+            await self._read_on(member, cohort)
+        except Exception as error:
+            # The client knows by it that it has to come back.
+            member.receiver.fail([error])
+            return
+        self._done(member)
+        cohort.add(member)
+
+    def _done(self, member: Member) -> None:
+        member.replay = None
+        metrics.replaying.dec()
+
+    async def _read_on(self, member: Member, cohort: Cohort) -> None:
+        await self._turns.next()
+        while events := await _after(cohort.source, member.since):
+            for event in events:
+                if not event.groups.isdisjoint(member.groups):
+                    await self._deliver(member, cohort, event)
+                member.since = event.number
+                if self._turns.is_over:
+                    await self._turns.next()
+
+    async def _deliver(self, member: Member, cohort: Cohort, event: Event) -> None:
+        body = await cohort.rendered(event)
+        while body is not None and not member.receiver.deliver(body):
+            await member.receiver.room()
+            await self._turns.next()
+        if body is not None:
+            metrics.deliveries.inc()
+
+
+async def _after(source: Source, number: int) -> list[Event]:
+    while True:
+        try:
+            return await source.after(number)
+        except (OperationalError, InterfaceError) as error:
+            metrics.log_errors.inc()
+            logger.error("The event log was not read: %s", type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)

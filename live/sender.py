@@ -1,0 +1,98 @@
+"""The thread that hands this process's messages to the channel layer, in their order.
+
+A writer never waits for the layer. What is in the log need not get through: whoever misses
+a message reads the log. So where the layer is slow or away, what waits shrinks to one message
+that says how far the log has come.
+"""
+
+import asyncio
+import atexit
+import functools
+import logging
+import os
+import threading
+from collections import deque
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from live import metrics
+
+logger = logging.getLogger(__name__)
+
+# The one channel-layer group, which every process's hub joins.
+HUB_GROUP = "live"
+# Messages that may wait for the layer; an event has about a kilobyte.
+MOST_WAITING = 1000
+# A layer that takes longer for one message is treated as away.
+SEND_SECONDS = 5
+# What the end of a process waits for its last messages.
+EXIT_SECONDS = 2
+
+
+class Sender:
+    """A queue and the thread that empties it into the channel layer."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._is_away = False
+        # One loop for all messages: one for each would cost more than the sending, and a
+        # Redis layer would connect anew on each.
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="live-sender", daemon=True).start()
+        atexit.register(self.flush, EXIT_SECONDS)
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Send `message` to every hub, after those that were put before."""
+        with self._lock:
+            if len(self._waiting) >= MOST_WAITING:
+                self._shrink()
+            self._waiting.append(message)
+            if self._idle.is_set():
+                self._idle.clear()
+                asyncio.run_coroutine_threadsafe(self._empty(), self._loop)
+
+    def flush(self, seconds: float | None = None) -> bool:
+        """Return True when all is sent that was put so far; False after `seconds`."""
+        return self._idle.wait(seconds)
+
+    def _shrink(self) -> None:
+        metrics.shrunk.inc()
+        logged = [message for message in self._waiting if message["type"] == "live.log"]
+        self._waiting.clear()
+        if logged:
+            self._waiting.append({**logged[-1], "records": []})
+
+    async def _empty(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._idle.set()
+                    return
+                message = self._waiting.popleft()
+            await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await get_channel_layer().group_send(HUB_GROUP, message)
+            self._is_away = False
+        except Exception as error:
+            if not self._is_away:
+                # The error's text may quote the message, so only its type is logged.
+                logger.error("The channel layer does not send: %s", type(error).__name__)
+            self._is_away = True
+
+
+def sender() -> Sender:
+    """Return this process's sender."""
+    return _sender(os.getpid())
+
+
+@functools.cache
+def _sender(process_id: int) -> Sender:
+    # A forked child has another id, and so its own: threads do not survive a fork.
+    return Sender()
