@@ -5,6 +5,7 @@ import graphene
 from careteam.schema.mutations import CareTeamMutations
 from careteam.schema.queries import CareTeamQueries
 from careteam.schema.subscriptions import CareTeamSubscriptions
+from live.schema import LogQueries
 from patients.schema.imports import ImportMutations, ImportQueries, ImportSubscriptions
 from patients.schema.mutations import PatientMutations
 from patients.schema.queries import PatientQueries
@@ -12,7 +13,9 @@ from patients.schema.subscriptions import PatientSubscriptions
 from server.accounts import AccountMutations, AccountQueries
 
 
-class Query(AccountQueries, PatientQueries, CareTeamQueries, ImportQueries, graphene.ObjectType):
+class Query(
+    LogQueries, AccountQueries, PatientQueries, CareTeamQueries, ImportQueries, graphene.ObjectType
+):
     """What can be asked."""
 
 
