@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models.signals import post_save
+
+from live.sending import one_batch
 
 if TYPE_CHECKING:
     from patients.models import Patient
@@ -29,7 +31,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """
         if ignore_conflicts or update_conflicts:
             raise ValueError("bulk_create of patients takes no conflict options: see its docstring")
-        with transaction.atomic(using=self.db):
+        with one_batch():
             created = super().bulk_create(objs, batch_size)
             for patient in created:
                 self._announce(patient, created=True)
@@ -44,7 +46,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         for patient in objs:
             recorded_on.pre_save(patient, add=False)
         fields = {*fields, recorded_on.name}
-        with transaction.atomic(using=self.db):
+        with one_batch():
             before = self._stored(patient.pk for patient in objs)
             # Django's bulk_update calls update(), which would announce each row again.
             silent: models.QuerySet = models.QuerySet(self.model, using=self.db)
@@ -56,7 +58,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """Update the rows selected, as Django's; each is announced if that changed it."""
         # The check on birth dates compares with it, so an old one would refuse a new-born.
         values.setdefault("recorded_on", self._recorded_on().pre_save(self.model(), add=False))
-        with transaction.atomic(using=self.db):
+        with one_batch():
             chosen = self.order_by("pk").select_for_update(of=("self",))
             before = self._stored(chosen.values_list("pk", flat=True))
             # Only those that are locked: one that has come to match since is not in `before`.

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 
+from live.sending import one_batch
 from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.synthea import Admission
 from patients.models import DiseaseCategory, Patient
@@ -43,7 +43,7 @@ class PatientStore:
         self._categories = categories
         self._chapters = chapters
 
-    @transaction.atomic
+    @one_batch()
     def write(self, admissions: Sequence[Admission]) -> Tally:
         """Create those that are new, update those that differ, announce both; all or nothing."""
         present = self._present(admissions)
