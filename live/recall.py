@@ -1,9 +1,9 @@
 """What was looked up about a user's rights, remembered for a moment.
 
 A ward's hundred screens come back together, all of one account: looking their rights up
-once is enough, also for those who ask while that is under way. Nothing outlives a change of rights: the hub has it forgotten before it
-handles any later event. What changes without a word (SQL by hand) is seen after
-RECHECK_EVERY seconds, as everywhere.
+once is enough, also for those who ask while that is under way. Nothing outlives a change of
+rights: the hub has it forgotten before it handles any later event. What changes without a
+word (SQL by hand) is seen after RECHECK_EVERY seconds, as everywhere.
 """
 
 import asyncio
