@@ -108,6 +108,34 @@ def test_an_empty_list_of_viewers_is_everybody(doctor, categories, insiders):
     assert selectors.hidden_categories(user=doctor) == frozenset()
 
 
+def test_rights_and_lists_agree_for_whoever_asks(doctor, insider, superuser, visitor, categories):
+    inner, outer = (Group.objects.create(name=name) for name in ("inner", "outer"))
+    categories["III"].viewers.set([inner, outer])
+    categories["IV"].viewers.set([inner])
+    doctor.groups.add(outer)
+    hidden = {doctor: {"II", "IV"}, insider: {"III", "IV"}, superuser: set()}
+    for user, codes_ in hidden.items():
+        keys = {categories[code].pk for code in codes_}
+        assert selectors.hidden_categories(user=user) == keys
+        rights = selectors.viewing_rights(user)
+        assert rights == (True, categories.keys() - codes_, keys)
+        assert {c.code for c in selectors.categories_visible(user=user)} == rights.categories
+    assert not selectors.viewing_rights(visitor).may_view
+
+
+def test_rights_cost_a_query_more_only_where_something_is_restricted(
+    doctor, insiders, categories, django_assert_num_queries
+):
+    def assert_costs(count):
+        user = type(doctor).objects.get(pk=doctor.pk)  # without remembered permissions
+        with django_assert_num_queries(count):
+            selectors.viewing_rights(user)
+
+    assert_costs(4)  # categories, own groups, own permissions, those of the groups
+    categories["II"].viewers.clear()
+    assert_costs(3)
+
+
 @pytest.mark.parametrize(
     "delete",
     [
