@@ -14,12 +14,12 @@ from django.core.asgi import get_asgi_application
 
 http_application = get_asgi_application()  # loads the apps, which what follows needs
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.sessions import CookieMiddleware
 from django.urls import path, re_path
 
 from live.consumer import LiveConsumer
-from live.handshake import AtHandshake
+from live.handshake import AtHandshake, SessionUser
 from live.origin import OriginGuard, refuse
 from server.schema import schema
 
@@ -31,7 +31,7 @@ class Consumer(LiveConsumer):
 
 
 def _who_is_there(application: Any) -> Any:
-    return OriginGuard(AuthMiddlewareStack(application))
+    return OriginGuard(CookieMiddleware(SessionUser(application)))
 
 
 sockets = URLRouter(
