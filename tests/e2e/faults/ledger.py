@@ -1,0 +1,82 @@
+"""What was committed, by the event log, by the patients' table and by the writers. Pure.
+
+The log says what clients should get, so it is itself compared with the table, which has every
+patient that was committed, and no other.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One record of the log."""
+
+    number: int
+    ordinal: int | None
+    """The patient's; None where the record is of something else."""
+    category: str | None = None
+
+
+class Row(NamedTuple):
+    """One patient in the table."""
+
+    ordinal: int
+    category: str
+    committed_at: float | None = None
+    """By the database's own clock, in seconds; None where it keeps no such time."""
+
+
+def expected_by(entries: Iterable[Entry], category: str | None) -> list[int]:
+    """Return the events of a client that watches `category` (None: all), in commit order."""
+    return [
+        entry.ordinal
+        for entry in entries
+        if entry.ordinal is not None and category in (None, entry.category)
+    ]
+
+
+def errors_in(entries: Sequence[Entry], rows: Sequence[Row], told: Collection[int]) -> list[str]:
+    """Return what is wrong with the log, in words; nothing where it tells what was committed.
+
+    Args:
+        entries: the log's records after some place, in the order of their numbers.
+        rows: the patients committed after the same place.
+        told: the patients of whom writers know that they are committed.
+    """
+    return [
+        *_wrong_numbers([entry.number for entry in entries]),
+        *_wrong_events(entries, rows),
+        *_wrong_order(entries, rows),
+        *(
+            f"{ordinal} was told to be committed, and is not in the table"
+            for ordinal in sorted(set(told) - {row.ordinal for row in rows})
+        ),
+    ]
+
+
+def _wrong_numbers(numbers: Sequence[int]) -> list[str]:
+    steps = pairwise(numbers)
+    return [f"number {after} follows {before}" for before, after in steps if after != before + 1]
+
+
+def _wrong_events(entries: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
+    logged = Counter((e.ordinal, e.category) for e in entries if e.ordinal is not None)
+    committed = {(row.ordinal, row.category) for row in rows}
+    return [
+        *(f"{what} is logged {count} times" for what, count in logged.items() if count > 1),
+        *(f"{what} is logged, and not committed" for what in sorted(logged.keys() - committed)),
+        *(f"{what} is committed, and not logged" for what in sorted(committed - logged.keys())),
+    ]
+
+
+def _wrong_order(entries: Sequence[Entry], rows: Sequence[Row]) -> list[str]:
+    """Return which neighbours in the log were committed the other way round."""
+    times = {row.ordinal: row.committed_at for row in rows if row.committed_at is not None}
+    timed = [e.ordinal for e in entries if e.ordinal is not None and e.ordinal in times]
+    return [
+        f"{second} was committed before {first}, and is logged after it"
+        for first, second in pairwise(timed)
+        if times[second] < times[first]
+    ]
