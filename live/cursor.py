@@ -42,10 +42,11 @@ def decode(text: str) -> Cursor:
         data = base64.b64decode(text, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BadCursor() from None
-    place = data[: _FORM.size]
-    if place[0] != VERSION or data[_FORM.size :] != _CHECKSUM.pack(zlib.crc32(place)):
+    cursor = Cursor(*_FORM.unpack_from(data)[1:])
+    # Another version, another checksum, or base64's other alphabet.
+    if encode(cursor) != text:
         raise BadCursor()
-    return Cursor(*_FORM.unpack(place)[1:])
+    return cursor
 
 
 class Step(Enum):
