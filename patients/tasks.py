@@ -4,9 +4,11 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_ready
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
+from patients.imports import selectors
 from patients.imports.runner import InOtherHands, perform
 
 logger = logging.getLogger(__name__)
@@ -36,3 +38,19 @@ def import_patients(task: Any, pk: int) -> None:
         return
     logger.warning("Import %s is tried again later: %s", pk, why)
     raise task.retry(countdown=settings.IMPORT_SILENCE_SECONDS)
+
+
+@worker_ready.connect
+def take_up_unfinished(**_: Any) -> None:
+    """Queue again what has not finished: its worker's machine, or the queue itself, may be lost.
+
+    A message too many does nothing: an import that is in hand, or done, is left alone.
+    """
+    try:
+        for pk in selectors.unfinished():
+            import_patients.delay(pk)
+    except DatabaseError as error:
+        logger.error("Unfinished imports were not looked for: %s", type(error).__name__)
+    finally:
+        # A child that is forked later would share them.
+        connections.close_all()

@@ -130,8 +130,6 @@ CELERY_TASK_DEFAULT_QUEUE = "wardcast"
 CELERY_TASK_IGNORE_RESULT = True
 # A task takes minutes: one that is fetched ahead would wait behind it beside an idle worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Whoever starts an import waits for the broker, and is told if it is away.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5}
 # Directories are imported from below this one only; none without it.
 IMPORT_ROOT = env("IMPORT_ROOT", default="")
 # Of one import's uploaded files; they wait in the database for their worker.
@@ -139,6 +137,13 @@ IMPORT_MAX_UPLOAD_BYTES = env.int("IMPORT_MAX_UPLOAD_BYTES", default=50_000_000)
 # Without a sign of life for so long an import counts as interrupted. A batch, between two
 # signs, takes some tenths of a second; SQLite waits 20 s for a lock.
 IMPORT_SILENCE_SECONDS = env.float("IMPORT_SILENCE_SECONDS", default=60)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Whoever starts an import waits for the broker, and is told if it is away.
+    "socket_connect_timeout": 5,
+    # After so long another worker is given what a lost machine had; it leaves alone what is
+    # still in hand. Longer than a retry waits, else copies of its message would pile up.
+    "visibility_timeout": 5 * IMPORT_SILENCE_SECONDS,
+}
 
 # --- Care team ----------------------------------------------------------------
 

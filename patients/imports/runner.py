@@ -20,7 +20,7 @@ from patients.schema.import_progress import OnImportProgress, group_of
 
 logger = logging.getLogger(__name__)
 
-# As smooth as a bar needs to be, and a few writes a second beside the import's own.
+# While it checks: a few writes a second. Each batch is told of, beside which that is little.
 TELL_SECONDS = 0.25
 # Rejected rows that are listed; all are counted.
 MOST_REJECTS = 1000
@@ -145,7 +145,7 @@ class Reporter:
         run = self._run
         run.done += count
         run.created, run.updated, run.unchanged = tally.created, tally.updated, tally.unchanged
-        self._tell()
+        self._tell(at_once=True)
 
     # ---- the end
 

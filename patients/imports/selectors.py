@@ -32,3 +32,9 @@ def import_of(*, user: Any, pk: int) -> ImportRun:
     if run is None:
         raise NotFound("There is no such import.")
     return run
+
+
+def unfinished() -> list[int]:
+    """Return the keys of the imports that were started and have not ended, the oldest first."""
+    started = ImportRun.objects.exclude(state=ImportRun.State.UPLOADING)
+    return list(started.filter(finished_at=None).order_by("pk").values_list("pk", flat=True))
