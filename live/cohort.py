@@ -146,6 +146,8 @@ class Cohort:
 
     def take(self, event: Event) -> None:
         """Run `event` for the members, after those that were taken before."""
+        if not self.members:
+            return  # those who read at their own pace find it
         if self.is_idle:
             self._done = event.number - 1
             self._start(event)

@@ -322,6 +322,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def events_lost(self) -> None:
         """Close the socket if it watches: events are gone that it was to get."""
         if self.tally.subscriptions:
+            # What comes after the gap would have the client believe that there was none.
+            self._suspend_all()
             self.close_with(Close(CloseCode.EVENTS_LOST, "Events were lost"))
 
     def kicked(self, user_ids: frozenset[int]) -> None:
@@ -348,12 +350,15 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def _recheck(self, was: int | None) -> None:
         self.looks += 1
-        for operation in self.operations.values():
-            if operation.member is not None:
-                self.hub.suspend(operation.member)
+        self._suspend_all()
         if self._rechecking:
             self._rechecking.cancel()
         self._rechecking = self.spawn(self._look_again(was))
+
+    def _suspend_all(self) -> None:
+        for operation in self.operations.values():
+            if operation.member is not None:
+                self.hub.suspend(operation.member)
 
     async def _look_again(self, was: int | None) -> None:
         """See who is behind the socket now; `was` is the user that must still be."""

@@ -1,7 +1,9 @@
 """Follows the log: every record once, in order, whatever gets lost on the way."""
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -47,7 +49,7 @@ class Follower:
         self._end: Cursor | None = None
         self._early: dict[int, bytes] = {}
         self._patience: asyncio.TimerHandle | None = None
-        self._heard = False
+        self._heard_at = 0.0
         self._look = asyncio.Event()
         self.ready = asyncio.Event()
         self._read_end = in_worker_thread(log.end)
@@ -64,7 +66,7 @@ class Follower:
         first = end.number - len(records) + 1
         match step(self._end.number, first, end.number):
             case Step.NEXT:
-                self._heard = True
+                self._heard_at = time.monotonic()
                 await self._take(end.epoch, first, records)
                 await self._take_early()
             case Step.GAP:
@@ -108,15 +110,14 @@ class Follower:
             await self._until_due()
 
     async def _until_due(self) -> None:
-        while True:
-            self._heard = False
-            try:
-                async with asyncio.timeout(conf.POLL_EVERY):
-                    await self._look.wait()
+        looked_at = time.monotonic()
+        while not self._look.is_set():
+            silent_for = time.monotonic() - max(self._heard_at, looked_at)
+            if silent_for >= conf.POLL_EVERY:
                 return
-            except TimeoutError:
-                if not self._heard:
-                    return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(conf.POLL_EVERY - silent_for):
+                    await self._look.wait()
 
     async def _catch_up(self) -> None:
         before = self._end

@@ -135,7 +135,7 @@ class Operation:
 
     async def reauthorize(self) -> None:
         """Go on, or end, as the client's present rights have it (see Hub.suspend)."""
-        if self.member is None or self._opened is None:
+        if self.member is None or self._opened is None or self.socket.closed:
             return
         try:
             await self._opened.authorize()

@@ -47,12 +47,10 @@ class Replays:
             # The client knows by it that it has to come back.
             member.receiver.fail([error])
             return
-        self._done(member)
-        cohort.add(member)
-
-    def _done(self, member: Member) -> None:
-        member.replay = None
-        metrics.replaying.dec()
+        if member.replay is asyncio.current_task():
+            member.replay = None
+            metrics.replaying.dec()
+            cohort.add(member)
 
     async def _read_on(self, member: Member, cohort: Cohort) -> None:
         await self._turns.next()
