@@ -99,6 +99,7 @@ def make_parser(environment: Mapping[str, str] = os.environ) -> argparse.Argumen
     _add_patients(commands)
     _add_create(commands)
     _add_discharge(commands)
+    _add_import(commands)
     return parser
 
 
@@ -161,4 +162,26 @@ def _add_discharge(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("id", metavar="ID", help="as `patients` and `create` print it")
     parser.add_argument(
         "--at", type=moment, metavar="TIME", help="ISO 8601, local without an offset; now without"
+    )
+
+
+def _add_import(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands, "import", "import patients.csv and encounters.csv, as Synthea has them"
+    )
+    parser.add_argument(
+        "directory",
+        metavar="DIRECTORY",
+        help="where they lie, below the server's import root; with --upload, on this machine",
+    )
+    parser.add_argument(
+        "--upload", action="store_true", help="send the files to the server from here"
+    )
+    parser.add_argument(
+        "--chapters",
+        metavar="FILE",
+        help="the table of each reason's ICD-10 chapter: a file in DIRECTORY; a path with --upload",
+    )
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="write the good rows although there are bad ones"
     )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from example_client import commands
 from example_client.arguments import make_parser
 from example_client.errors import ClientError, ExitCode, OutputLost, Usage
+from example_client.importing import Import
 from example_client.output import Output, use_any_character
 from example_client.session import Client, Endpoint, connected
 from example_client.watch import Watch
@@ -41,6 +42,9 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, output: Output)
     """Run the command that the arguments name."""
     if arguments.command == "watch":
         await Watch(endpoint, arguments.category, output).run()
+    if arguments.command == "import":
+        await Import(endpoint, arguments, output).run()
+        return
     async with connected(endpoint) as client:
         await COMMANDS[arguments.command](client, arguments, output)
 

@@ -80,3 +80,33 @@ subscription PatientChanged($category: String) {
 )
 
 WATCHED = (NEW_PATIENT, PATIENT_CHANGED)
+
+PROGRESS = "state done total rejected created updated unchanged finished error"
+
+UPLOAD = """
+mutation Upload($file: ImportFile!, $content: String!, $upload: ID) {
+  uploadImportFile(file: $file, content: $content, upload: $upload) { upload }
+}
+"""
+
+IMPORT = """
+mutation Import($directory: String, $upload: ID, $chapters: String, $skipBad: Boolean!) {
+  importPatients(directory: $directory, upload: $upload, chapters: $chapters, skipBad: $skipBad) {
+    id
+  }
+}
+"""
+
+IMPORT_PROGRESS = f"""
+subscription ImportProgress($id: ID!) {{
+  onImportProgress(id: $id) {{ {PROGRESS} }}
+}}
+"""
+
+IMPORT_RUN = f"""
+query ImportRun($id: ID!) {{
+  importRun(id: $id) {{
+    id startedAt finishedAt {PROGRESS} rejects {{ file line reason }}
+  }}
+}}
+"""

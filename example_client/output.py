@@ -74,6 +74,19 @@ def patient_line(patient: dict[str, Any]) -> str:
     return "  ".join(printable(column) for column in [*columns, *filter(None, details)])
 
 
+def import_lines(run: dict[str, Any]) -> list[str]:
+    """Return lines for people: each rejected row that is listed, and how many are not."""
+    rows = [f"{row['file']}, line {row['line']}: {row['reason']}" for row in run["rejects"]]
+    more = run["rejected"] - len(rows)
+    return [*rows, *([f"{more} more rows were rejected"] if more > 0 else [])]
+
+
+def import_summary(run: dict[str, Any]) -> str:
+    """Return what an import did, in a line."""
+    counts = ("created", "updated", "unchanged", "rejected")
+    return ", ".join(f"{run[name]} {name}" for name in counts)
+
+
 class Output:
     """Prints results on stdout, for people or as a JSON object a line, and status on stderr.
 
@@ -95,6 +108,13 @@ class Output:
     def patient(self, patient: dict[str, Any]) -> None:
         """Print a patient."""
         self._result(json_line(patient) if self._as_json else patient_line(patient))
+
+    def import_run(self, run: dict[str, Any]) -> None:
+        """Print what became of an import; people read the rejected rows apart from the result."""
+        if not self._as_json:
+            for line in import_lines(run):
+                self.status(line)
+        self._result(json_line(run) if self._as_json else import_summary(run))
 
     def status(self, text: str) -> None:
         """Print what goes on; it is no result, and so never in a pipe."""

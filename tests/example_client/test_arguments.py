@@ -114,3 +114,9 @@ def test_help_tells_exit_codes_and_environment(capsys):
         assert f"\n  {code.value} " in text
     for variable in ("WARDCAST_URL", "WARDCAST_USER", "WARDCAST_PASSWORD"):
         assert f"\n  {variable} " in text
+
+
+def test_an_import_is_of_a_directory_there_unless_it_is_uploaded():
+    arguments = parse("import", "march")
+    assert (arguments.directory, arguments.upload, arguments.chapters) == ("march", False, None)
+    assert parse("import", "--upload", "--skip-bad", "march").skip_bad
