@@ -1,11 +1,12 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class CareTeamConfig(AppConfig):
     """What staff tell each other: chat rooms, who is present in them, and notices."""
 
     name = "careteam"
-    verbose_name = "Care team"
+    verbose_name = gettext_lazy("Care team")
 
     def ready(self) -> None:
         from careteam import signals  # noqa: F401  connects the receivers

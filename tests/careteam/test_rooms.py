@@ -98,6 +98,7 @@ def test_pages_go_back_to_the_first_message(visitor):
     page, read = newest, []
     while page:
         read = [message["text"] for message in page] + read
+        assert len(read) <= 250
         page = history(visitor, "coffee", last=60, before=page[0]["id"])
     assert read == [str(number) for number in range(250)]
     assert texts(visitor, "coffee", last=0) == []
