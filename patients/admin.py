@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from patients import selectors, services
+from patients.imports import admin as imports_admin  # noqa: F401  registers itself
 from patients.models import DiseaseCategory, Patient
 
 # Nobody leafs through more pages than this makes, and it is counted in milliseconds.

@@ -59,7 +59,7 @@ SUBSCRIPTIONS = {
 OTHERS = {
     *("importRun", "uploadImportFile", "importPatients", "onImportProgress"),
     *("position", "history", "notices", "sendChatMessage", "publishNotice"),
-    *("onNewChatMessage", "onNoticePublished"),
+    *("onNewChatMessage", "onNoticePublished", "presence", "onPresence"),
 }
 OPERATIONS = {**QUERIES, **MUTATIONS}
 RIGHTS = {
