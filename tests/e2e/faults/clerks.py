@@ -47,6 +47,11 @@ class Clerk:
                 self._process.kill()
             await self._process.wait()
 
+    async def revive(self) -> None:
+        """Start it again if it has ended."""
+        if self._process.returncode is not None:
+            await self.start()
+
     # ---- commands
 
     async def order(self, command: str, **arguments: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tests.e2e.faults.clerks import Clerk
 from tests.e2e.faults.installation import Installation
 from tests.e2e.faults.ledger import Entry, errors_in, expected_by
-from tests.e2e.faults.verdict import Verdict, judge
+from tests.e2e.faults.verdict import CLEAN, Verdict, judge
 from tests.e2e.faults.watcher import Watcher
 
 Fault = Callable[["Trial"], Awaitable[None]]
@@ -42,9 +42,14 @@ class Phase:
     """From the fault's end until every client had what was committed by then; None: never."""
     longest_delay: float = 0.0
     """From an event's commit until its last client had it."""
-    endings: Counter[str] = field(default_factory=Counter)
+    endings: dict[str, int] = field(default_factory=dict)
     """How clients' connections ended."""
     verdict: Verdict = field(default_factory=Verdict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every client had everything in time, once and in order."""
+        return self.verdict == CLEAN and self.catch_up_seconds is not None
 
 
 class Trial:
@@ -199,7 +204,8 @@ class Trial:
             phase.catch_up_seconds = max(0.0, had_all_at - ended)
         await self.written()
         await self.everyone_has_everything()
-        phase.last, phase.endings = self._end, self._endings() - endings
+        phase.last, phase.endings = self._end, dict(self._endings() - endings)
+        await self.spare.revive()
         self.phases.append(phase)
         return phase
 

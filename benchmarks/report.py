@@ -1,0 +1,33 @@
+"""Figures as a Markdown table, and as JSON beside those of earlier runs."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table; its first column is text, the others are numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def append(name: str, options: dict[str, Any], figures: Any) -> None:
+    """Add a run to results/NAME.json, which is a list of runs.
+
+    Args:
+        name: of the benchmark.
+        options: what the run was asked for.
+        figures: what came out, as JSON has it.
+    """
+    file = RESULTS / f"{name}.json"
+    runs = json.loads(file.read_text()) if file.exists() else []
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    runs.append({"at": at, "machine": machine.description(), **options, "results": figures})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(runs, indent=1) + "\n")
