@@ -47,6 +47,7 @@ class Member:
 
     `since` is the number of the last event that it has had, or that was not for it; exact
     while it reads at its own pace, or is suspended, and at least the last delivered else.
+    `began` is where the source was when it joined: what ended there before is not its end.
     """
 
     receiver: Receiver
@@ -55,6 +56,7 @@ class Member:
     since: int
     limit: int | None = None
     joined: bool = False
+    began: int = 0
     cohort: "Cohort | None" = None
     replay: "asyncio.Task[None] | None" = None
 
@@ -93,11 +95,11 @@ class Cohort:
     reading: dict[Member, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._waiting: deque[Event] = deque(maxlen=self.limit)
+        self._waiting: deque[Event] = deque()
         self._runner: asyncio.Task[None] | None = None
         self._is_delivering = False
         self._done = 0  # every event up to this number is done with
-        # What was run for those who read at their own pace: they mostly come together.
+        # What was run while some read at their own pace: they mostly come together.
         self._bodies: dict[int, Body | asyncio.Task[Body | None] | None] = {}
 
     # ---- members
@@ -110,15 +112,13 @@ class Cohort:
 
     def go_back(self, member: Member) -> None:
         """Let `member` read at its own pace what comes after its `since`."""
-        self._note_since(member)
-        self.members.pop(member, None)
+        self._take_out(member)
         self.reading[member] = None
         member.cohort = self
 
     def remove(self, member: Member) -> None:
         """Take `member` out; an event that is on its way does not reach it any more."""
-        self._note_since(member)
-        self.members.pop(member, None)
+        self._take_out(member)
         self._stop_reading(member)
         member.cohort = None
 
@@ -127,10 +127,15 @@ class Cohort:
         """Whether nobody is left."""
         return not self.members and not self.reading
 
-    def _note_since(self, member: Member) -> None:
-        if member in self.members:
-            done = self.source.position if self.is_idle else self._done
-            member.since = max(member.since, done)
+    def _take_out(self, member: Member) -> None:
+        if member not in self.members:
+            return
+        done = self.source.position if self.is_idle else self._done
+        member.since = max(member.since, done)
+        del self.members[member]
+        if not self.members:
+            # Nobody is left for them: who is added later has had them.
+            self._waiting.clear()
 
     def _stop_reading(self, member: Member) -> None:
         self.reading.pop(member, None)
@@ -147,7 +152,7 @@ class Cohort:
     def take(self, event: Event) -> None:
         """Run `event` for the members, after those that were taken before."""
         if not self.members:
-            return  # those who read at their own pace find it
+            return  # those who read at their own pace find it at its source
         if self.is_idle:
             self._done = event.number - 1
             self._start(event)
@@ -156,17 +161,24 @@ class Cohort:
 
     def hold(self, event: Event) -> None:
         """Keep `event` for a later `catch_up`."""
+        if not self.members:
+            return
         if self.is_idle:
             self._done = event.number - 1
         if self.limit is None and len(self._waiting) >= self.most_waiting:
             self._leave_to_readers()
         else:
             self._waiting.append(event)
+            self._keep_newest()
+
+    def _keep_newest(self) -> None:
+        kept = [index for index, event in enumerate(self._waiting) if not event.ends]
+        if self.limit is not None and len(kept) > self.limit:
+            del self._waiting[kept[0]]
 
     def _leave_to_readers(self) -> None:
         for member in list(self.members):
             self.fall_behind(member, self)
-        self._waiting.clear()
 
     @property
     def is_behind(self) -> bool:
@@ -182,9 +194,11 @@ class Cohort:
         outcome = self._execute(event)
         if isinstance(outcome, ExecutionResult) and len(self.members) <= MEMBERS_AT_ONCE:
             self._is_delivering = True
-            for _ in self._deliver(event, outcome):
-                pass
-            self._is_delivering = False
+            try:
+                for _ in self._deliver(event, outcome):
+                    pass
+            finally:
+                self._is_delivering = False
             self._done = event.number
             return
         self._runner = asyncio.get_running_loop().create_task(self._drain(event, outcome))
@@ -211,6 +225,8 @@ class Cohort:
         self._runner = None
 
     def _execute(self, event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
+        if event.ends:
+            return ExecutionResult()
         try:
             return self.run(event)
         except Exception as error:
@@ -219,24 +235,29 @@ class Cohort:
     def _deliver(self, event: Event, result: ExecutionResult) -> Iterator[None]:
         """Hand the result to the members; yields now and then, so that the loop can turn."""
         body = _body(result)
-        if body is None:
+        if self.reading and not event.ends:
+            self._remember(event.number, body)
+        if body is None and not event.ends:
             return
         delivered = 0
         for count, member in enumerate(list(self.members), 1):
             # It may have left, or joined after the event, while others were written to.
             if member in self.members and member.since < event.number:
                 self._hand_over(member, event, body)
-                delivered += 1
+                delivered += body is not None
             if count % MEMBERS_AT_ONCE == 0:
                 yield
         metrics.deliveries.inc(delivered)
 
-    def _hand_over(self, member: Member, event: Event, body: Body) -> None:
+    def _hand_over(self, member: Member, event: Event, body: Body | None) -> None:
         member.since = event.number
         try:
-            if not member.receiver.deliver(body):
+            if body is None:
+                member.receiver.ended_by_server()
+            elif not member.receiver.deliver(body):
                 member.since = event.number - 1
                 self.fall_behind(member, self)
+                self._remember(event.number, body)
         except Exception as error:
             # It alone is ended, so that its client knows; the others go on.
             logger.error("A notification was not delivered: %s", type(error).__name__)
@@ -270,6 +291,12 @@ class Cohort:
 async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
     try:
         return await outcome
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # What `publish` waited for was cancelled, not this: the next event is to run.
+        return _failure(RuntimeError("publish was cancelled"))
     except Exception as error:
         return _failure(error)
 

@@ -14,22 +14,27 @@ _UNREAD = object()
 class Event:
     """An event, or the place of another record, which concerns no subscription.
 
-    `number` orders events: in the log of `epoch`, or, without one, in this process.
+    `number` orders events: in the log of `epoch`, or, without one, in this process. With
+    `ends` it is the end of the subscriptions in its groups, which has its place among them.
     """
 
     number: int
     groups: frozenset[str]
     packed: bytes = b""
     epoch: int | None = None
+    ends: bool = False
     _payload: Any = _UNREAD
     _cursor: str | None = None
 
     @classmethod
-    def logged(cls, epoch: int, number: int, record: Record) -> "Event":
+    def logged(cls, epoch: int | None, number: int, record: Record) -> "Event":
         """Return the event at `number`; of a record that is none, one that nobody hears."""
-        if record.kind is not Kind.EVENT:
-            return cls(number, frozenset(), epoch=epoch)
-        return cls(number, frozenset(record.groups), record.body, epoch)
+        match record.kind:
+            case Kind.EVENT:
+                return cls(number, frozenset(record.groups), record.body, epoch)
+            case Kind.UNSUBSCRIBE:
+                return cls(number, frozenset(record.groups), epoch=epoch, ends=True)
+        return cls(number, frozenset(), epoch=epoch)
 
     @property
     def payload(self) -> Any:

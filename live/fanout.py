@@ -149,7 +149,7 @@ class Hub:
     def join(self, member: Member, key: Hashable, run: Run) -> None:
         """Register a subscription: it hears of every event after its `since`."""
         metrics.subscriptions.inc()
-        member.joined = True
+        member.joined, member.began = True, member.source.position
         self._place(member, key, run)
 
     def part(self, member: Member) -> None:
@@ -272,7 +272,7 @@ class Hub:
     def pass_on(self, record: Record) -> None:
         """Handle an event past the log."""
         number = self.passing.position + 1
-        event = Event(number, frozenset(record.groups), record.body)
+        event = Event.logged(None, number, record)
         self.passing.add(event)
         try:
             self._handle(record, event)
@@ -282,9 +282,10 @@ class Hub:
     def _handle(self, record: Record, event: Event) -> None:
         match record.kind:
             case Kind.EVENT:
+                metrics.events.inc()
                 self._give(event)
             case Kind.UNSUBSCRIBE:
-                self._end_subscriptions(record.groups)
+                self._give(event)
             case Kind.RIGHTS:
                 recall.forget()
                 users = None if record.body is None else frozenset(record.body)
@@ -295,7 +296,6 @@ class Hub:
                     socket.kicked(frozenset(record.body))
 
     def _give(self, event: Event) -> None:
-        metrics.events.inc()
         turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
         for cohort in self._hearing(event.groups):
             if time.monotonic() < turn_ends:
@@ -318,11 +318,6 @@ class Hub:
             if self._turns.is_over:
                 await self._turns.next()
         self._catching_up = None
-
-    def _end_subscriptions(self, groups: Iterable[str]) -> None:
-        for cohort in self._hearing(groups):
-            for member in [*cohort.members, *cohort.reading]:
-                member.receiver.ended_by_server()
 
     def _hearing(self, groups: Iterable[str]) -> dict[Cohort, None]:
         """Return the cohorts that are in any of `groups`, each once."""

@@ -32,7 +32,7 @@ class Outbox:
     Args:
         send: the ASGI `send`.
         most: frames that may wait; at one more, `on_overflow` is called, once.
-        most_shared: of them, messages put by `put_shared`.
+        most_shared: of them, messages put by `put_shared`; half of them at the most.
         on_broken: called, once, when the server refuses to send: the client is gone.
         write: the frame extension's function, None where the server has none.
     """
@@ -61,7 +61,9 @@ class Outbox:
         write: Callable[[bytes], bool] | None = None,
     ) -> None:
         self._send, self._write = send, write
-        self.most, self.most_shared = most, most_shared
+        # However it is set up, notifications alone are no reason to give up on a client: the
+        # answers and pings between them find room.
+        self.most, self.most_shared = most, max(1, min(most_shared, most // 2))
         self._on_overflow, self._on_broken = on_overflow, on_broken
         # (tag, frame): frames of a subscription that keeps only its newest have a tag.
         # Those of a shared message are its prefix and its body, which is there once for all.

@@ -58,12 +58,21 @@ class Replays:
             for event in events:
                 if not event.groups.isdisjoint(member.groups):
                     await self._deliver(member, cohort, event)
+                if member.replay is not asyncio.current_task():
+                    return  # the event was its end
                 member.since = event.number
                 if self._turns.is_over:
                     await self._turns.next()
 
     async def _deliver(self, member: Member, cohort: Cohort, event: Event) -> None:
+        if event.ends:
+            if event.number > member.began:
+                member.receiver.ended_by_server()
+            return
         body = await cohort.rendered(event)
+        if self._turns.is_over:
+            # Those who waited for the same run go on in the same turn of the loop.
+            await self._turns.next()
         while body is not None and not member.receiver.deliver(body):
             await member.receiver.room()
             await self._turns.next()

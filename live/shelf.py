@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from typing import Protocol
 
 from live import log, records
@@ -39,14 +40,17 @@ class Passing:
     def __init__(self) -> None:
         self.position = 0
         self._newest: deque[Event] = deque(maxlen=MOST_PASSING)
+        # Apart, so that no burst of events pushes out the end of a subscription.
+        self._ends: deque[Event] = deque(maxlen=MOST_PASSING)
 
     def add(self, event: Event) -> None:
         """Keep `event` for a while."""
-        self._newest.append(event)
+        (self._ends if event.ends else self._newest).append(event)
 
     async def after(self, number: int) -> list[Event]:
         """Return what is left of the events after `number`."""
-        return [event for event in self._newest if number < event.number <= self.position]
+        kept = sorted([*self._newest, *self._ends], key=attrgetter("number"))
+        return [event for event in kept if number < event.number <= self.position]
 
 
 class Shelf:
@@ -115,7 +119,11 @@ class Shelf:
         return found
 
     async def _read_page(self, first: int, last: int) -> list[Event]:
+        epoch = self.epoch
         rows = await self._fetch(first, last)
+        if epoch != self.epoch:
+            # These may be the former log's, and their numbers the new one's.
+            raise CursorExpired()
         events = [Event.logged(self.epoch, number, unpacked(packed)) for number, packed in rows]
         for event in events:
             self.add(event)

@@ -2,38 +2,74 @@
 
 import asyncio
 import json
+import math
 
 from graphql import ExecutionResult
 
+from live import records
+from live.cursor import Cursor
+from live.events import Event
 from live.payload import pack
+from live.shelf import Shelf
+
+EPOCH = 7
 
 
 class Client:
-    """A receiver that remembers what the hub told it."""
+    """A receiver that remembers what it was told.
 
-    def __init__(self):
+    Args:
+        takes: notifications that it has room for; `take_more` makes room.
+    """
+
+    def __init__(self, takes=math.inf):
         self.bodies = []
-        self.overflows = 0
-        self.ended = False
-        self.on_deliver = None
+        self.errors = []
+        self.ends = 0
+        self.on_deliver = self.on_end = None
+        self._takes = takes
+        self._has_room = asyncio.Event()
 
     def deliver(self, body):
-        """Remember a notification."""
+        """Remember a notification, if there is room."""
+        if not self._takes:
+            return False
+        self._takes -= 1
         self.bodies.append(json.loads(body))
         if self.on_deliver:
             self.on_deliver()
+        return True
 
-    def overflow(self):
-        """Remember that the hub gave up on this client."""
-        self.overflows += 1
+    async def room(self):
+        """Return when there is room."""
+        if not self._takes:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    def take_more(self, count=math.inf):
+        """Make room."""
+        self._takes += count
+        self._has_room.set()
+
+    def take_no_more(self):
+        """Have no room from now on."""
+        self._takes = 0
 
     def ended_by_server(self):
-        """Remember the end."""
-        self.ended = True
+        """Remember the end, and leave."""
+        self.ends += 1
+        if self.on_end:
+            self.on_end()
+
+    def fail(self, errors):
+        """Remember why the subscription was ended, and leave."""
+        self.errors += errors
+        if self.on_end:
+            self.on_end()
 
     @property
     def got(self):
-        """The events' payloads, as `echo` and `Slow` make notifications of them."""
+        """The events' payloads, as `Echo` and `Slow` make notifications of them."""
         return [body["data"]["event"] for body in self.bodies]
 
 
@@ -63,36 +99,39 @@ class Socket:
         """The pulse's look at the socket."""
 
 
+# ---- runs
+
+
 def result(payload):
     """Return the result of a selection that shows the payload."""
     return ExecutionResult({"event": payload})
 
 
 class Echo:
-    """A run that is done at once; it counts its calls."""
+    """A run that is done at once; it remembers what it ran."""
 
     def __init__(self):
-        self.calls = 0
+        self.ran = []
 
-    def __call__(self, payload):
-        """Run for one payload."""
-        self.calls += 1
-        return result(payload)
+    def __call__(self, event):
+        """Run for one event."""
+        self.ran.append(event.payload)
+        return result(event.payload)
 
 
 class Slow:
     """A run that waits until it is let, one event at a time."""
 
     def __init__(self):
-        self.turns = []
-        self.started = asyncio.Event()
+        self.ran = []
+        self.held = []
 
-    def __call__(self, payload):
-        """Start to run for one payload."""
+    def __call__(self, event):
+        """Start to run for one event."""
         turn = asyncio.get_running_loop().create_future()
-        self.turns.append((payload, turn))
-        self.started.set()
-        return self._finish(payload, turn)
+        self.ran.append(event.payload)
+        self.held.append(turn)
+        return self._finish(event.payload, turn)
 
     async def _finish(self, payload, turn):
         await turn
@@ -100,18 +139,85 @@ class Slow:
 
     async def let_one(self):
         """Let the oldest run end, and its consequences come."""
-        self.turns.pop(0)[1].set_result(None)
+        self.held.pop(0).set_result(None)
         await turns()
 
     async def let_all(self):
         """Let runs end until none starts any more."""
-        while self.turns:
+        while self.held:
             await self.let_one()
 
 
-def event(payload, *groups):
-    """Return a broadcast as it comes from the channel layer."""
-    return {"type": "live.event", "groups": list(groups), "payload": pack(payload)}
+# ---- events
+
+
+class MemoryLog:
+    """An event log without a database; it remembers how it was read."""
+
+    def __init__(self):
+        self.rows = {}
+        self.reads = []
+
+    def append(self, record):
+        """Append a record; return its number and its bytes."""
+        number = len(self.rows) + 1
+        self.rows[number] = records.pack(record)
+        return number, self.rows[number]
+
+    async def read(self, first, last):
+        """Read as `live.log.read` does."""
+        self.reads.append((first, last))
+        await asyncio.sleep(0)
+        numbers = range(first, last + 1)
+        return [(number, self.rows[number]) for number in numbers if number in self.rows]
+
+    def prune(self, last):
+        """Forget the records up to `last`."""
+        for number in range(1, last + 1):
+            self.rows[number] = None
+        self.rows = {number: row for number, row in self.rows.items() if row}
+
+
+class Feed:
+    """Appends to a log and has a hub take it, as its follower does."""
+
+    def __init__(self, hub):
+        self.hub, self.log = hub, MemoryLog()
+        hub.log = Shelf(self.log.read)
+        hub.begin(Cursor(EPOCH, 0), missed=False)
+
+    def append(self, record):
+        """Append a record, of which the hub has not heard."""
+        return self.log.append(record)
+
+    def take(self, record):
+        """Append a record, and have the hub take it; return its number."""
+        number, packed = self.append(record)
+        self.hub.take(EPOCH, number, packed)
+        return number
+
+    def event(self, payload, *groups):
+        """Tell the hub of an event; return its number."""
+        return self.take(event_record(payload, *groups))
+
+    def events(self, payloads, *groups):
+        """Tell the hub of events."""
+        for payload in payloads:
+            self.event(payload, *groups)
+
+
+def event_record(payload, *groups):
+    """Return a broadcast's record."""
+    return records.event(groups, pack(payload))
+
+
+def make_event(number, payload=None, ends=False):
+    """Return an event in group "g", which shows its number unless `payload` is given."""
+    packed = b"" if ends else pack(number if payload is None else payload)
+    return Event(number, frozenset({"g"}), packed, EPOCH, ends)
+
+
+# ---- waiting
 
 
 async def turns(count=8):
