@@ -28,8 +28,9 @@ from live.limits import TokenBucket, is_longer
 from live.operation import Operation
 from live.outbox import FRAME_EXTENSION, Outbox
 from live.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
+from live.rights import Rights
 from live.tally import Tally
-from live.threads import WorkerThreads, in_worker_thread
+from live.threads import WorkerThreads
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +68,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.tally = Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._initialising: asyncio.Task[None] | None = None
-        self._rechecking: asyncio.Task[None] | None = None
-        # How often the user's rights have come to be looked at again.
-        self.looks = 0
+        self.rights = Rights(self)
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
         # The library's manager would run sync resolvers on the event loop.
         self.middleware_manager = type(self)._manager()
@@ -166,8 +165,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.outbox.close()
         for operation in list(self.operations.values()):
             operation.stop()
-        if self._rechecking:
-            self._rechecking.cancel()
+        self.rights.stop()
         self.tally.belongs_to(None)
         await self.hub.leave(self)
 
@@ -239,12 +237,12 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     async def _admit(self, payload: dict[str, Any]) -> None:
         await auth.take_bearer(self.scope, payload)
         await self.on_connect(payload)
-        self._belong()
+        self.belong()
         self.tally.check_sockets()
         if payload.get("confirmSubscriptions") is True:
             self.confirm_subscriptions = True
 
-    def _belong(self) -> None:
+    def belong(self) -> None:
         """Count the socket, and what it asks for, for whoever is behind it now."""
         self.tally.belongs_to(auth.user_id(self.scope))
         self.client = client_of(self.scope)
@@ -260,7 +258,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         """Run an operation once the client is admitted; nothing runs for one that is not."""
         if self._initialising and not self._initialising.done():
             await asyncio.wait([self._initialising])
-        await self.rights_settled()
+        await self.rights.settled()
         if self.protocol.state is protocol.State.ACKNOWLEDGED and not operation.ended:
             await operation.run(payload)
 
@@ -323,7 +321,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         """Close the socket if it watches: events are gone that it was to get."""
         if self.tally.subscriptions:
             # What comes after the gap would have the client believe that there was none.
-            self._suspend_all()
+            self.suspend_all()
             self.close_with(Close(CloseCode.EVENTS_LOST, "Events were lost"))
 
     def kicked(self, user_ids: frozenset[int]) -> None:
@@ -333,56 +331,13 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:
         """Withhold what comes until it is known what the user may see now."""
-        mine = auth.user_id(self.scope)
-        if mine is not None and (user_ids is None or mine in user_ids):
-            self._recheck(was=mine)
+        self.rights.changed(user_ids)
 
-    def user_changed(self, before: Any) -> None:
-        """An operation ended in which `before` was the user, who logged in or out meanwhile."""
-        # Or was looked at again meanwhile, which must not be forgotten: see `_look_again`.
-        mine = auth.user_id(self.scope)
-        self._recheck(was=mine if mine == getattr(before, "pk", None) else None)
-
-    async def rights_settled(self) -> None:
-        """Return when it is known what the user may do: not while that is being looked at."""
-        while self._rechecking and not self._rechecking.done():
-            await asyncio.wait([self._rechecking])
-
-    def _recheck(self, was: int | None) -> None:
-        self.looks += 1
-        self._suspend_all()
-        if self._rechecking:
-            self._rechecking.cancel()
-        self._rechecking = self.spawn(self._look_again(was))
-
-    def _suspend_all(self) -> None:
+    def suspend_all(self) -> None:
+        """Deliver nothing until the operations are authorized again."""
         for operation in self.operations.values():
             if operation.member is not None:
                 self.hub.suspend(operation.member)
-
-    async def _look_again(self, was: int | None) -> None:
-        """See who is behind the socket now; `was` is the user that must still be."""
-        try:
-            await self._reauthorize(was)
-        except Exception as error:
-            # What is withheld would stay so, and nobody would know.
-            self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"), cause=error)
-
-    async def _reauthorize(self, was: int | None) -> None:
-        before = self.scope.get("user")
-        user = await in_worker_thread(auth.present_user)(self.scope)
-        if self.scope.get("user") is not before:
-            return  # logged in or out meanwhile, which has us look again by itself
-        self.scope["user"] = user
-        self._belong()
-        if was is not None and user.pk != was:
-            self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
-            return
-        watched = self.tally.subscriptions
-        for operation in list(self.operations.values()):
-            await operation.reauthorize()
-        if watched and not self.tally.subscriptions and was is not None:
-            self.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
 
     # ---- the library's own ways, which the hub replaces
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.db import InterfaceError, OperationalError
 from django.utils import translation
 from graphql import ExecutionResult
 
@@ -74,7 +75,7 @@ class Operation:
         result = await run(self.socket.schema, document, request, context, manager)
         self._send_result(result)
         if scope.get("user") is not user:
-            self.socket.user_changed(user)
+            self.socket.rights.user_changed(user)
 
     def _context(self, request: Request) -> Context:
         scope, channel = self.socket.scope, self.socket.channel_name
@@ -88,7 +89,7 @@ class Operation:
         self.socket.tally.started()
         self._is_counted = True
         context = self._context(request)
-        looks = self.socket.looks
+        looks = self.socket.rights.looks
         opened = await open_subscription(self.socket.schema, document, request, context)
         if isinstance(opened, ExecutionResult):
             self._send_result(opened)
@@ -100,10 +101,10 @@ class Operation:
             await self.socket.hub.listening()
             if opened.after is not None:
                 since = await self.socket.hub.find(opened.after)
-        while looks != self.socket.looks and not self.ended:
+        while looks != self.socket.rights.looks and not self.ended:
             # Rights changed meanwhile, and this was no member yet that could be suspended.
-            looks = self.socket.looks
-            await self.socket.rights_settled()
+            looks = self.socket.rights.looks
+            await self.socket.rights.settled()
             await opened.authorize()
         if self.ended:
             await self._tell_unsubscribed()
@@ -134,13 +135,18 @@ class Operation:
         )
 
     async def reauthorize(self) -> None:
-        """Go on, or end, as the client's present rights have it (see Hub.suspend)."""
+        """Go on, or end, as the client's present rights have it (see Hub.suspend).
+
+        Raises the database's errors where it is away: that says nothing of the rights.
+        """
         if self.member is None or self._opened is None or self.socket.closed:
             return
         try:
             await self._opened.authorize()
             if not self.ended:
                 self.socket.hub.readmit(self.member, *self._sharing())
+        except (OperationalError, InterfaceError):
+            raise
         except Exception as error:
             self.fail([error])
 

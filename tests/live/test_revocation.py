@@ -242,10 +242,10 @@ async def looked_at():
     """At its end, the hub has had the only socket look at its user's rights once more."""
     (socket,) = Hub.current().sockets
     await Hub.current().listening()
-    before = socket.looks
+    before = socket.rights.looks
     yield
     async with asyncio.timeout(20):
-        while socket.looks == before:  # noqa: ASYNC110  the server has no event for tests
+        while socket.rights.looks == before:  # noqa: ASYNC110  the server has no event for tests
             await asyncio.sleep(0.001)
 
 
