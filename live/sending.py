@@ -1,13 +1,14 @@
 """From sync code to every hub: through the log, or past it; on commit, in order."""
 
 import asyncio
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live import log, records
 from live.conf import conf
@@ -33,7 +34,17 @@ class _Waiting:
         pass
 
 
-_batch: ContextVar[list[_Waiting] | None] = ContextVar("live_batch", default=None)
+class _Batch(threading.local):
+    """What waits in this thread's batch, None outside one.
+
+    A thread's, as connections are: code that was called from within a batch, but runs in
+    another thread, has transactions of its own.
+    """
+
+    waiting: list[_Waiting] | None = None
+
+
+_batch = _Batch()
 
 
 def write(record: Record) -> None:
@@ -42,12 +53,11 @@ def write(record: Record) -> None:
     Every hub is told of it when that commits; if it rolls back, it never was.
     """
     packed = records.pack(record)
-    batch = _batch.get()
-    if batch is None:
+    if _batch.waiting is None:
         _append([packed])
         return
     waiting = _Waiting(packed)
-    batch.append(waiting)
+    _batch.waiting.append(waiting)
     transaction.on_commit(waiting, using=log.database())
 
 
@@ -60,18 +70,23 @@ def one_batch() -> Iterator[None]:
     """
     using = log.database()
     with transaction.atomic(using=using):
-        if _batch.get() is not None:
+        if _batch.waiting is not None:
             yield  # the outer batch appends
             return
-        batch: list[_Waiting] = []
-        token = _batch.set(batch)
+        batch = _batch.waiting = []
         try:
             yield
         finally:
-            _batch.reset(token)
-        stands = {entry[1] for entry in connections[using].run_on_commit}
-        if kept := [waiting.packed for waiting in batch if waiting in stands]:
+            _batch.waiting = None
+        if kept := _standing(batch, connections[using]):
             _append(kept)
+
+
+def _standing(batch: Sequence[_Waiting], connection: BaseDatabaseWrapper) -> list[bytes]:
+    if connection.needs_rollback:
+        return []
+    callbacks = {id(entry[1]) for entry in connection.run_on_commit}
+    return [waiting.packed for waiting in batch if id(waiting) in callbacks]
 
 
 def _append(batch: Sequence[bytes]) -> None:
