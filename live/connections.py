@@ -1,13 +1,20 @@
-"""Relay connections whose page has a bound."""
+"""Relay connections whose page has a bound, and is read without counting all there is."""
 
+import sys
 from typing import Any
 
+from django.db.models import QuerySet
 from graphene_django import DjangoConnectionField
-from graphql_relay import cursor_to_offset
+from graphql_relay import get_offset_with_default
 
 from live import metrics
 from live.conf import conf
 from live.errors import BadInput
+from live.selection import selects
+
+# Among a page's arguments, what of the connection is asked for. No client's argument is
+# called so: GraphQL's names have no blank.
+_ASKED = "asked for"
 
 
 def check_page(arguments: dict[str, Any]) -> None:
@@ -23,15 +30,57 @@ def check_page(arguments: dict[str, Any]) -> None:
         if (arguments.get(name) or 0) > conf.MAX_PAGE_SIZE:
             metrics.limits.labels(limit="page_size").inc()
             raise BadInput(f"{name} may be {conf.MAX_PAGE_SIZE} at most.")
-    for name in ("after", "before"):
-        if arguments.get(name) and cursor_to_offset(arguments[name]) is None:
-            raise BadInput(f"{name} is not a cursor of this list.")
+    after, before = (_offset(arguments, name) for name in ("after", "before"))
+    if before is not None and after is not None and before <= after:
+        # Nothing is between them, for which graphene-django raises ValueError.
+        arguments.update(first=0, last=None, before=None)
     if arguments.get("first") is None and arguments.get("last") is None:
         arguments["first"] = conf.MAX_PAGE_SIZE
 
 
+def _offset(arguments: dict[str, Any], name: str) -> int | None:
+    """Return the place in the list that a cursor stands for, None without the argument."""
+    if not arguments.get(name):
+        return None
+    offset = get_offset_with_default(arguments[name], -1)
+    if offset < 0:
+        raise BadInput(f"{name} is not a cursor of this list.")
+    return offset
+
+
+class Rows:
+    """The rows that a page needs, which graphene-django takes for the list: it ends with them.
+
+    Where more is asked for than the page, one row follows it, so that graphene-django knows
+    that there are more.
+
+    Args:
+        queryset: the list.
+        page: its arguments, checked by `check_page`; with `first`, without `last`.
+        more: whether it is asked if there are more.
+    """
+
+    def __init__(self, queryset: QuerySet[Any], page: dict[str, Any], more: bool) -> None:
+        start = get_offset_with_default(page.get("after"), -1) + 1 + (page.get("offset") or 0)
+        before = get_offset_with_default(page.get("before"), sys.maxsize)
+        # What no database takes for an offset is beyond the end all the same.
+        self._start = start = min(start, sys.maxsize // 2)
+        end = min(start + page["first"] + more, before)
+        self._rows = list(queryset[start:end])
+
+    def __len__(self) -> int:
+        return self._start + len(self._rows)
+
+    def __getitem__(self, from_start: slice) -> list[Any]:
+        return self._rows
+
+
 class BoundedConnectionField(DjangoConnectionField):
-    """A DjangoConnectionField that refuses a bad page with an error a client can read."""
+    """A DjangoConnectionField that refuses a bad page with an error a client can read.
+
+    It counts all there is only for `last`, and where `totalCount` is asked for. Without
+    that, the connection's `length` is None.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # None switches graphene-django's own bound off, which is an assertion.
@@ -41,4 +90,19 @@ class BoundedConnectionField(DjangoConnectionField):
     def resolve_queryset(cls, connection: Any, queryset: Any, info: Any, args: Any) -> Any:
         """Check the page before anything is read."""
         check_page(args)
+        args[_ASKED] = {name for name in ("totalCount", "pageInfo") if selects(info, name)}
         return super().resolve_queryset(connection, queryset, info, args)
+
+    @classmethod
+    def resolve_connection(
+        cls, connection: Any, args: Any, iterable: Any, max_limit: int | None = None
+    ) -> Any:
+        """Read the page, and count where that is needed."""
+        asked = args.pop(_ASKED)
+        counts = "totalCount" in asked or args.get("last") is not None
+        if counts or not isinstance(iterable, QuerySet):
+            return super().resolve_connection(connection, args, iterable, max_limit)
+        rows = Rows(iterable, args, more="pageInfo" in asked)
+        page = super().resolve_connection(connection, args, rows, max_limit)
+        page.iterable, page.length = iterable, None
+        return page

@@ -6,9 +6,8 @@ import graphene
 from django.db.models import QuerySet
 
 from live.connections import BoundedConnectionField
-from live.errors import BadInput
 from patients import selectors
-from patients.filters import PatientFilter
+from patients.filters import filtered
 from patients.models import DiseaseCategory, Patient
 from patients.schema.ids import check_node_id, patient_pk
 from patients.schema.text import check_text
@@ -57,11 +56,7 @@ class PatientQueries(graphene.ObjectType):
         if category is not None:
             selectors.category_visible(user=user, code=category)
         data = {"category": category, "status": status and status.value, "search": search}
-        patients = PatientFilter(data, queryset=visible)
-        if not patients.is_valid():
-            # It would leave out the filter whose value cannot be used, and show all.
-            raise BadInput(f"{', '.join(patients.errors)} cannot be used.")
-        return patients.qs
+        return filtered(visible, data) if any(data.values()) else visible
 
     @staticmethod
     def resolve_node(root: Any, info: graphene.ResolveInfo, id: str) -> Any:

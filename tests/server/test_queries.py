@@ -107,3 +107,16 @@ async def test_a_page_takes_as_many_queries_for_ten_as_for_a_hundred(
     hundred = await cost(90, expected=100)
     assert hundred == ten
     assert [re.search(r'FROM "(\w+)"', sql)[1] for sql in hundred] == TABLES
+
+
+@pytest.mark.parametrize("ask", [over_http, over_websocket])
+async def test_a_page_whose_total_nobody_asks_for_is_not_counted(
+    categories, session, statements, ask
+):
+    await admit(categories, 3)
+    query = "{ patients(first: 2) { edges { node { name } } pageInfo { hasNextPage } } }"
+    await ask(session, query)
+    statements.clear()
+    page = (await ask(session, query))["patients"]
+    assert (len(page["edges"]), page["pageInfo"]["hasNextPage"]) == (2, True)
+    assert [re.search(r'FROM "(\w+)"', sql)[1] for sql in statements] == TABLES[:-1]
