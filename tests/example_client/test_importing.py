@@ -1,4 +1,5 @@
 import argparse
+import asyncio
 import io
 import json
 
@@ -39,7 +40,8 @@ class Importer:
         )
 
     async def run(self):
-        await self._import.run()
+        async with asyncio.timeout(20):
+            await self._import.run()
         return self.out.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Imports in the background, in the embedded default: who may, from where, and what is told."""
 
 import threading
+import time
 
 import pytest
 from asgiref.sync import sync_to_async as to_thread
@@ -145,12 +146,47 @@ def test_the_mutation_answers_before_the_import_is_done(registrar, root, monkeyp
     assert ended(registrar, run)["created"] == 3
 
 
-def test_one_import_runs_after_the_other(registrar, root):
-    runs = [start(registrar, directory="march") for _ in range(3)]
+def test_one_import_runs_after_the_other(registrar, root, monkeypatch, settings):
+    settings.IMPORT_SILENCE_SECONDS = 1
+    may_write, write, writing = threading.Event(), PatientStore.write, []
+
+    def waits(store, batch):
+        writing.append(batch)
+        assert may_write.wait(SECONDS)
+        return write(store, batch)
+
+    monkeypatch.setattr(PatientStore, "write", waits)
+    runs = [start(registrar, directory="march") for _ in range(2)]
+    waiting = wait_until_waiting()
+    for _ in range(5):  # together longer than the silence after which it would have failed
+        wait_for_sign_of_life(waiting)
+    assert len(writing) == 1
+    assert data(registrar, RUN, id=import_id(waiting.pk))["importRun"]["state"] == "WAITING"
+    may_write.set()
     ends = [ended(registrar, run) for run in runs]
-    assert [run["state"] for run in ends] == ["FINISHED"] * 3
-    assert sorted(run["created"] for run in ends) == [0, 0, 3]
-    assert sorted(run["unchanged"] for run in ends) == [0, 3, 3]
+    assert [run["state"] for run in ends] == ["FINISHED"] * 2
+    assert sorted(run["created"] for run in ends) == [0, 3]
+
+
+def until(find):
+    """Return what `find` returns as soon as it is true."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := find()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # between two looks
+    return found
+
+
+def wait_until_waiting():
+    """Return the import that waits while another is written."""
+    until(lambda: ImportRun.objects.filter(state="writing").exists())
+    return ImportRun.objects.get(state="waiting")
+
+
+def wait_for_sign_of_life(run):
+    before = run.alive_at
+    until(lambda: ImportRun.objects.get(pk=run.pk).alive_at > before)
+    run.refresh_from_db()
 
 
 # ---- bad rows and bad files
