@@ -80,7 +80,8 @@ class Sender:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(HUB_GROUP, message)
             self._is_away = False
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # Nobody cancels this task: where a layer's own work was, the next message goes on.
             if not self._is_away:
                 # The error's text may quote the message, so only its type is logged.
                 logger.error("The channel layer does not send: %s", type(error).__name__)
