@@ -102,6 +102,7 @@ def complaints(running: Trial, errors: list[str]) -> list[str]:
 
 def main() -> None:
     options = parse()
+    options.machine = machine.description()
     machine.raise_file_limit(2 * options.clients + 500)
     running, errors = asyncio.run(run(options))
     print(markdown(running.phases))

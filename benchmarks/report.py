@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
-
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -22,12 +20,12 @@ def append(name: str, options: dict[str, Any], figures: Any) -> None:
 
     Args:
         name: of the benchmark.
-        options: what the run was asked for.
+        options: what the run was asked for, and the machine's description.
         figures: what came out, as JSON has it.
     """
     file = RESULTS / f"{name}.json"
     runs = json.loads(file.read_text()) if file.exists() else []
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    runs.append({"at": at, "machine": machine.description(), **options, "results": figures})
+    runs.append({"at": at, **options, "results": figures})
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(runs, indent=1) + "\n")

@@ -216,7 +216,7 @@ class Trial:
             (judge(expected_by(self.entries, w.category), w.received) for w in self.watchers),
             Verdict(),
         )
-        delays = self._delays()
+        delays = self.delays()
         for phase in self.phases:
             logged = [e for e in self.entries if phase.first < e.number <= phase.last]
             ordinals = {entry.ordinal for entry in logged if entry.ordinal is not None}
@@ -240,7 +240,7 @@ class Trial:
     def _endings(self) -> Counter[str]:
         return sum((watcher.endings for watcher in self.watchers), Counter())
 
-    def _delays(self) -> dict[int, float]:
+    def delays(self) -> dict[int, float]:
         """Return each event's seconds from its commit until the last client had it."""
         delays: dict[int, float] = {}
         for watcher in self.watchers:
