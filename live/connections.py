@@ -3,18 +3,21 @@
 import sys
 from typing import Any
 
+import graphene
 from django.db.models import QuerySet
 from graphene_django import DjangoConnectionField
 from graphql_relay import get_offset_with_default
 
-from live import metrics
+from live import log, metrics
 from live.conf import conf
 from live.errors import BadInput
 from live.selection import selects
+from live.threads import from_memory
 
 # Among a page's arguments, what of the connection is asked for. No client's argument is
 # called so: GraphQL's names have no blank.
 _ASKED = "asked for"
+_NOT_ALWAYS = ("totalCount", "pageInfo", "position")
 
 
 def check_page(arguments: dict[str, Any]) -> None:
@@ -75,6 +78,25 @@ class Rows:
         return self._rows
 
 
+class PositionedConnection(graphene.relay.Connection):
+    """A Relay connection that tells from where to subscribe to what changes after its rows."""
+
+    class Meta:
+        abstract = True
+
+    position = graphene.String(
+        required=True,
+        description="The event log's end before the rows were read: subscribe after it, and "
+        "nothing falls between.",
+    )
+
+    @staticmethod
+    @from_memory
+    def resolve_position(root: Any, info: graphene.ResolveInfo) -> str:
+        position: str = root.position
+        return position
+
+
 class BoundedConnectionField(DjangoConnectionField):
     """A DjangoConnectionField that refuses a bad page with an error a client can read.
 
@@ -90,7 +112,7 @@ class BoundedConnectionField(DjangoConnectionField):
     def resolve_queryset(cls, connection: Any, queryset: Any, info: Any, args: Any) -> Any:
         """Check the page before anything is read."""
         check_page(args)
-        args[_ASKED] = {name for name in ("totalCount", "pageInfo") if selects(info, name)}
+        args[_ASKED] = {name for name in _NOT_ALWAYS if selects(info, name)}
         return super().resolve_queryset(connection, queryset, info, args)
 
     @classmethod
@@ -99,10 +121,14 @@ class BoundedConnectionField(DjangoConnectionField):
     ) -> Any:
         """Read the page, and count where that is needed."""
         asked = args.pop(_ASKED)
+        # Before the rows: what is written between the two is both in them and told.
+        position = log.position() if "position" in asked else None
         counts = "totalCount" in asked or args.get("last") is not None
         if counts or not isinstance(iterable, QuerySet):
-            return super().resolve_connection(connection, args, iterable, max_limit)
-        rows = Rows(iterable, args, more="pageInfo" in asked)
-        page = super().resolve_connection(connection, args, rows, max_limit)
-        page.iterable, page.length = iterable, None
+            page = super().resolve_connection(connection, args, iterable, max_limit)
+        else:
+            rows = Rows(iterable, args, more="pageInfo" in asked)
+            page = super().resolve_connection(connection, args, rows, max_limit)
+            page.iterable, page.length = iterable, None
+        page.position = position
         return page

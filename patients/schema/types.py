@@ -5,6 +5,7 @@ from typing import Any
 import graphene
 from graphene_django import DjangoObjectType
 
+from live.connections import PositionedConnection
 from live.threads import from_memory
 from patients import selectors
 from patients.models import DiseaseCategory, Patient
@@ -22,8 +23,8 @@ class DiseaseCategoryType(DjangoObjectType):
         fields = ("code", "name", "block_range")
 
 
-class CountedConnection(graphene.relay.Connection):
-    """A Relay connection that also tells how many there are in all."""
+class CountedConnection(PositionedConnection):
+    """A connection that also tells how many there are in all."""
 
     class Meta:
         abstract = True
