@@ -1,10 +1,11 @@
-"""The log's part of a registration, measured in a process of its own; prints JSON.
+"""The log's part of the mutation createPatient, run as a socket runs it; prints JSON.
 
 `python -m benchmarks.append_cost PATIENTS`, with DATABASE_URL in its environment: of a
 database that has been migrated.
 """
 
 # ruff: noqa: E402  the apps must be loaded before what uses them is imported
+import asyncio
 import itertools
 import json
 import os
@@ -18,15 +19,24 @@ import django
 
 django.setup()
 
+from django.contrib.auth.models import User
+
 from live import log
+from live.clients import client_of
+from live.context import Context
 from live.cursor import Cursor
+from live.execution import Request, prepare, run
 from live.sender import sender
-from patients.models import DiseaseCategory, Patient
+from live.threads import WorkerThreads
+from server.schema import schema
 
 # With and without take turns, so that whatever else the machine does meets both.
 BLOCK = 25
 
 _numbers = itertools.count(1)
+_doctor = User(pk=1, username="doctor", is_superuser=True)
+_client = client_of({"user": _doctor})
+_middleware = WorkerThreads()
 
 
 def without_log(records: list[bytes]) -> Cursor:
@@ -34,25 +44,38 @@ def without_log(records: list[bytes]) -> Cursor:
     return Cursor(0, next(_numbers))
 
 
-def create(count: int, category: DiseaseCategory) -> tuple[float, float]:
-    """Register patients, and wait until all is sent; return CPU seconds and seconds."""
+MUTATION = """mutation ($input: CreatePatientMutationInput!) {
+  createPatient(input: $input) { patient { id name } errors { field messages } }
+}"""
+REQUEST = Request(MUTATION, variables={"input": {"name": "Patient", "category": "I"}})
+
+
+def create(count: int) -> tuple[float, float]:
+    """Run createPatient, and wait until all is sent; return CPU seconds and seconds."""
     cpu, start = time.process_time(), time.perf_counter()
-    for _ in range(count):
-        Patient.objects.create(name="Patient", category=category)
+    asyncio.run(_create(count))
     sender().flush()
     return time.process_time() - cpu, time.perf_counter() - start
 
 
+async def _create(count: int) -> None:
+    context = Context.of_operation({"user": _doctor, "language": "en"}, None)
+    for _ in range(count):
+        document = await prepare(schema, MUTATION, _client)
+        result = await run(schema, document, REQUEST, context, _middleware)
+        assert result.data, result.errors
+        assert not result.data["createPatient"]["errors"], result
+
+
 def measure(patients: int) -> dict[str, list[float]]:
     """Return {"with": [CPU, elapsed], "without": …}, in microseconds for each patient."""
-    category = DiseaseCategory.objects.first()
-    create(2 * BLOCK, category)
+    create(2 * BLOCK)
     sums = {"with": [0.0, 0.0], "without": [0.0, 0.0]}
     blocks = max(1, patients // BLOCK)
     for _ in range(blocks):
-        _add(sums["with"], create(BLOCK, category))
+        _add(sums["with"], create(BLOCK))
         with patch.object(log, "append", without_log):
-            _add(sums["without"], create(BLOCK, category))
+            _add(sums["without"], create(BLOCK))
     each = 1e6 / (blocks * BLOCK)
     return {how: [value * each for value in values] for how, values in sums.items()}
 
