@@ -4,7 +4,12 @@ Tests run as a demo does, whatever the shell says, and never against its data.
 """
 
 import os
+from tempfile import TemporaryDirectory
 
 os.environ["DEBUG"] = "on"
 for variable in ("DATABASE_URL", "REDIS_URL", "LIVE"):
     os.environ.pop(variable, None)
+
+# Two runs at once would delete each other's database. It is deleted with this object.
+_folder = TemporaryDirectory(prefix="wardcast-test-")
+os.environ.setdefault("TEST_SQLITE", f"{_folder.name}/test.sqlite3")
