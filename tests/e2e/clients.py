@@ -204,9 +204,9 @@ class Client(Browser):
     async def send(self, **message: Any) -> None:
         await self.ws.send_json(message)
 
-    async def receive(self, op_id: str | None) -> dict[str, Any]:
+    async def receive(self, op_id: str | None, seconds: float | None = TIMEOUT) -> dict[str, Any]:
         """Return the next message with this id (None: without one); raise Closed at the end."""
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(seconds):
             message = await self._queue(op_id).get()
         if message is self._end:
             self._queue(op_id).put_nowait(message)

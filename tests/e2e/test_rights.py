@@ -1,20 +1,30 @@
 """Rights that end while sockets are open: the very next event is withheld, in every process.
 
-All changes are made by one program beside two servers, one after the other, each followed by
-the event that tells of it. Who lost something must not have the events from its own change on;
-who lost nothing must have them all.
+All changes are made by one program beside two servers, one after the other, each followed at
+once by the event that tells of it. Who lost something must not have the events from its own
+change on. The next change waits until all others have dealt with that event: what a change
+finds on its way is judged by the rights after it, and who lost nothing must have everything.
 """
 
 import asyncio
-import contextlib
 import json
 import time
+from collections.abc import Callable, Container
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from tests.e2e.changes_of_rights import (
+    BY_TOKEN,
+    CHANGES,
+    CLOSED_CATEGORY,
+    PREAMBLE,
+    SET_UP,
+    TOLD,
+    UNTOLD,
+)
 from tests.e2e.clients import (
     LEGACY,
     ON_NEW_PATIENT,
@@ -25,120 +35,13 @@ from tests.e2e.clients import (
     Closed,
 )
 from tests.e2e.servers import Server
+from tests.e2e.shell import Shell
 
 # A socket that lost everything is closed within this time: it is promised.
 SECONDS_TO_CLOSE = 2
 
-# Who loses everything, and how. `user` is theirs, `group` one that only they are in.
-TOLD = {
-    "logged out": "browser.post('/logout/')",
-    "logged out by mutation": "browser.post('/graphql/', LOGOUT, 'application/json')",
-    "deactivated": "user.is_active = False; user.save()",
-    "password changed": "user.set_password('other'); user.save()",
-    "permission removed": "user.user_permissions.clear()",
-    "permission taken from the user's side": "VIEW.user_set.remove(user)",
-    "no superuser any more": "user.is_superuser = False; user.save()",
-    "left the group": "user.groups.clear()",
-    "removed from the group": "group.user_set.remove(user)",
-    "group lost the permission": "group.permissions.clear()",
-    "group deleted": "group.delete()",
-    "groups deleted in bulk": "Group.objects.filter(name=who).delete()",
-    "category closed to all but a group": "closing.viewers.add(insiders)",
-    "token revoked": "revoke_token(token=token)",
-    "token deleted": "token.delete()",
-    "token's end brought forward": "token.expires_at = timezone.now(); token.save()",
-    "user deleted": "user.delete()",
-    "kicked": "call_command('kick', who, stdout=io.StringIO())",
-}
-# No signal tells of these: the servers find out by looking.
-UNTOLD = {
-    "session deleted by SQL": "sql('DELETE FROM django_session WHERE session_key = %s', session)",
-    "deactivated by SQL": "sql('UPDATE auth_user SET is_active = false WHERE id = %s', user.pk)",
-    "password changed by SQL": "sql('UPDATE auth_user SET password = 0 WHERE id = %s', user.pk)",
-    "token deleted by SQL": "sql('DELETE FROM live_accesstoken WHERE id = %s', token.pk)",
-    "token expired": "AccessToken.objects.filter(pk=token.pk).update(expires_at=timezone.now())",
-}
-CHANGES = {**TOLD, **UNTOLD}
-BY_GROUP = [name for name in CHANGES if "group" in name and "category" not in name]
-BY_TOKEN = [name for name in CHANGES if "token" in name]
-CLOSED_CATEGORY = "category closed to all but a group"
-
-PREAMBLE = """
-import io, json
-from django.contrib.auth.models import Group, Permission, User
-from django.core.management import call_command
-from django.db import connection
-from django.test import Client
-from django.utils import timezone
-from live.models import AccessToken
-from live.tokens import issue_token, revoke_token
-from patients.models import DiseaseCategory, Patient
-VIEW = Permission.objects.get(codename="view_patient")
-LOGOUT = {"query": "mutation { logout { ok } }"}
-category = {c.code: c for c in DiseaseCategory.objects.all()}
-def sql(statement, value):
-    connection.cursor().execute(statement, [value])
-"""
-SET_UP = """
-from django.contrib.auth.hashers import make_password
-from django.conf import settings
-hashed = make_password("password")
-def session_of(user):
-    client = Client()
-    client.force_login(user)
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
-credentials = {}
-for who in {**TOLD, **UNTOLD}:
-    user = User.objects.create(username=who, password=hashed)
-    if who in BY_GROUP:
-        group = Group.objects.create(name=who)
-        group.permissions.add(VIEW)
-        user.groups.add(group)
-    elif "superuser" in who:
-        user.is_superuser = True
-        user.save()
-    else:
-        user.user_permissions.add(VIEW)
-    credentials[who] = {"session": session_of(user)}
-    if who in BY_TOKEN:
-        credentials[who]["token"] = issue_token(user=user, expires_in=None)[1]
-insiders = Group.objects.create(name="insiders")
-category["XIII"].viewers.add(insiders)
-category["XIV"].viewers.add(insiders)
-for who in ("witness", "keeper", "joiner"):
-    user = User.objects.create(username=who, password=hashed)
-    user.user_permissions.add(VIEW)
-    credentials[who] = {"session": session_of(user)}
-print(json.dumps(credentials))
-"""
-CHANGE = """
-insiders = Group.objects.get(name="insiders")
-closing = category["II"]
-def make(who, change):
-    user = User.objects.get(username=who)
-    group = user.groups.first()
-    token = user.access_tokens.first()
-    session = credentials[who]["session"]
-    browser = Client(headers={"host": "127.0.0.1"})
-    browser.cookies["sessionid"] = session
-    exec(change, {**globals(), **locals()})
-    Patient.objects.create(name=who, category=category["III"])
-for who, change in TOLD.items():
-    make(who, change)
-    Patient.objects.create(name=who, category=closing)
-Patient.objects.create(name="before", category=category["XIII"])
-Patient.objects.create(name="before", category=category["XIV"])
-Patient.objects.create(name="open", category=category["I"])
-category["XIII"].viewers.clear()
-Patient.objects.create(name="opened to all", category=category["XIII"])
-User.objects.get(username="joiner").groups.add(insiders)
-Patient.objects.create(name="joined", category=category["XIV"])
-category["I"].viewers.add(insiders)
-Patient.objects.create(name="shut", category=category["I"])
-for who, change in UNTOLD.items():
-    make(who, change)
-Patient.objects.create(name="end", category=category["IV"])
-"""
+ORDER = list(TOLD)
+OPEN = ORDER[: ORDER.index(CLOSED_CATEGORY)]  # those whose events in II all may see
 
 
 class BearerClient(Client):
@@ -154,42 +57,44 @@ class BearerClient(Client):
 
 @dataclass
 class Watcher:
-    """What one subscription was told, and when and how it ended."""
+    """What one subscription was told, and when and how it ended.
 
+    Args:
+        category: what it watches, None for all.
+        news: set whenever there is more.
+    """
+
+    category: str | None
+    news: asyncio.Event
     told: list[tuple[str, str]] = field(default_factory=list)
     seen_at: dict[str, float] = field(default_factory=dict)
     closed: int | None = None
     closed_at: float = 0
     codes: list[str] = field(default_factory=list)
 
-    async def watch(self, subscription: Any) -> None:
-        """Note what comes until the last event of all, or the socket's end."""
-        with contextlib.suppress(Closed):
-            while ("end", "IV") not in self.told:
-                self._note(await subscription._client.receive(subscription.op_id))
+    @property
+    def has_ended(self) -> bool:
+        return self.closed is not None or bool(self.codes)
 
-    async def watch_until_closed(self, subscription: Any) -> None:
-        """Note what comes until the socket's end, and when that is."""
+    async def watch(self, client: Client, op_id: str) -> None:
+        """Note what comes, until the socket's end."""
         try:
             while True:
-                self._note(await subscription._client.receive(subscription.op_id))
+                self._note(await client.receive(op_id, seconds=None))
         except Closed as closed:
             self.closed, self.closed_at = closed.code, time.monotonic()
-
-    async def watch_until_refused(self, subscription: Any) -> None:
-        """Note what comes until this one subscription is ended with an error."""
-        while not self.codes:
-            self._note(await subscription._client.receive(subscription.op_id))
+            self.news.set()
 
     def _note(self, message: dict[str, Any]) -> None:
         payload = message["payload"]
         if message["type"] == "error":
             errors = payload["errors"] if isinstance(payload, dict) else payload
             self.codes += [error["extensions"]["code"] for error in errors]
-            return
-        patient = payload["data"]["onNewPatient"]["patient"]
-        self.told.append((patient["name"], patient["category"]["code"]))
-        self.seen_at.setdefault(patient["name"], time.monotonic())
+        else:
+            patient = payload["data"]["onNewPatient"]["patient"]
+            self.told.append((patient["name"], patient["category"]["code"]))
+            self.seen_at.setdefault(patient["name"], time.monotonic())
+        self.news.set()
 
 
 class Story:
@@ -200,41 +105,86 @@ class Story:
         self.server = server
         self.watchers: dict[tuple[str, str | None, str], Watcher] = {}
         self.answers: dict[str, Any] = {}
-
-    def prelude(self) -> str:
-        names = {"TOLD": TOLD, "UNTOLD": UNTOLD, "BY_GROUP": BY_GROUP, "BY_TOKEN": BY_TOKEN}
-        return PREAMBLE + "".join(f"{name} = {value!r}\n" for name, value in names.items())
+        self._news = asyncio.Event()
 
     async def happen(self) -> None:
-        code = self.prelude() + SET_UP
-        self.credentials = json.loads(await asyncio.to_thread(self.server.shell, code))
-        for home in self.homes.values():
-            for who, held in self.credentials.items():
-                home.sessions[who] = {"sessionid": held["session"]}
         async with AsyncExitStack() as stack:
-            clients, tasks = await self._open(stack)
-            code = f"{self.prelude()}credentials = {self.credentials!r}\n{CHANGE}"
-            await asyncio.to_thread(self.server.shell, code)
-            await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT)
+            self._shell = await stack.enter_async_context(Shell(self.server, PREAMBLE))
+            self.credentials = json.loads(await self._shell.run(SET_UP))
+            for home in self.homes.values():
+                for who, held in self.credentials.items():
+                    home.sessions[who] = {"sessionid": held["session"]}
+            clients = await self._open(stack)
+            await self._take_away()
+            await self._give()
+            await self._take_away_in_silence()
             await self._ask(clients)
 
-    async def _open(self, stack: AsyncExitStack) -> tuple[dict, list]:
-        clients, tasks = {}, []
+    async def _open(self, stack: AsyncExitStack) -> dict:
+        clients = {}
         for subprotocol in SUBPROTOCOLS:
             for who in self.credentials:
                 client = await stack.enter_async_context(self._client(who, subprotocol))
                 clients[who, subprotocol] = client
                 watched = {CLOSED_CATEGORY: ["II"], "keeper": [None, "I", "III"]}
                 for category in watched.get(who, [None]):
-                    watcher = self.watchers[who, category, subprotocol] = Watcher()
+                    watcher = Watcher(category, self._news)
+                    self.watchers[who, category, subprotocol] = watcher
                     subscription = await client.subscribe(ON_NEW_PATIENT, category=category)
-                    if category == "III":
-                        continue  # its end is not told: the keeper's answer shows that it runs
-                    watch = watcher.watch_until_closed if who in CHANGES else watcher.watch
-                    if (who, category) == ("keeper", "I"):
-                        watch = watcher.watch_until_refused
-                    tasks.append(asyncio.create_task(watch(subscription)))
-        return clients, tasks
+                    task = asyncio.create_task(watcher.watch(client, subscription.op_id))
+                    stack.callback(task.cancel)
+        return clients
+
+    # ---- what happens
+
+    async def _take_away(self) -> None:
+        """Have each of TOLD lose everything, and all others hear of it; in II, until it is shut."""
+        for who, code in TOLD.items():
+            await self._shell.run(f"change({who!r}, {code!r}, ['III', 'II'])")
+            await self._until(lambda who=who: self._is_out(who) and self._heard(who, "III"))
+            if who in OPEN:
+                await self._until(lambda who=who: self._heard(who, "II"))
+
+    async def _give(self) -> None:
+        """Open categories, to all and to one; shut one to all but that one."""
+        await self._shell.run("register('before', 'XIII', 'XIV'); register('open', 'I')")
+        await self._until(lambda: self._heard("open", "I"))
+        await self._shell.run("category['XIII'].viewers.clear(); register('opened to all', 'XIII')")
+        await self._until(lambda: self._heard("opened to all", "XIII"))
+        join = "User.objects.get(username='joiner').groups.add(insiders)"
+        await self._shell.run(f"{join}; register('joined', 'XIV')")
+        await self._until(lambda: self._heard("joined", "XIV", ["joiner"]))
+        await self._shell.run("category['I'].viewers.add(insiders); register('shut', 'I')")
+        await self._until(lambda: self._heard("shut", "I", ["joiner"]) and self._is_refused("I"))
+
+    async def _take_away_in_silence(self) -> None:
+        for who, code in UNTOLD.items():
+            await self._shell.run(f"change({who!r}, {code!r}, ['III'])")
+            await self._until(lambda who=who: self._is_out(who) and self._heard(who, "III"))
+        await self._shell.run("register('end', 'IV')")
+        await self._until(lambda: self._heard("end", "IV"))
+
+    def _is_out(self, who: str) -> bool:
+        return all(w.closed for (name, _, _), w in self.watchers.items() if name == who)
+
+    def _is_refused(self, category: str) -> bool:
+        return all(w.codes for w in self.watchers.values() if w.category == category)
+
+    def _heard(self, name: str, code: str, by: Container[str] | None = None) -> bool:
+        """Whether all who still watch that category (those of `by`) were told of the event."""
+        return all(
+            (name, code) in watcher.told
+            for (who, category, _), watcher in self.watchers.items()
+            if not watcher.has_ended and category in (None, code) and (by is None or who in by)
+        )
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT):
+            while not is_so():
+                self._news.clear()
+                await self._news.wait()
+
+    # ---- who watches
 
     def _client(self, who: str, subprotocol: str) -> Client:
         home = self.homes[subprotocol]
@@ -265,10 +215,6 @@ def story(server):
         yield story
     finally:
         neighbour.stop()
-
-
-ORDER = list(TOLD)
-OPEN = ORDER[: ORDER.index(CLOSED_CATEGORY)]  # those whose events in II all may see
 
 
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
