@@ -50,6 +50,7 @@ class Follower:
         self._early: dict[int, bytes] = {}
         self._patience: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
+        self._is_away = False
         self._look = asyncio.Event()
         self.ready = asyncio.Event()
         self._read_end = in_worker_thread(log.end)
@@ -101,13 +102,22 @@ class Follower:
         """Look at the log, until cancelled, when something is missing or nothing is heard."""
         while True:
             self._look.clear()
-            try:
-                await self._catch_up()
-            except Exception as error:
-                metrics.log_errors.inc()
-                logger.error("The event log was not read: %s", type(error).__name__)
+            if await self._try_to_catch_up():
+                await self._until_due()
+            else:
                 await asyncio.sleep(RETRY_SECONDS)
-            await self._until_due()
+
+    async def _try_to_catch_up(self) -> bool:
+        try:
+            await self._catch_up()
+        except Exception as error:
+            metrics.log_errors.inc()
+            if not self._is_away:
+                logger.error("The event log was not read: %s", type(error).__name__)
+            self._is_away = True
+        else:
+            self._is_away = False
+        return not self._is_away
 
     async def _until_due(self) -> None:
         looked_at = time.monotonic()
@@ -129,6 +139,7 @@ class Follower:
             self._begin(end, missed=True)
         else:
             await self._read_on(end)
+            await self._take_early()
         self._forget_old()
 
     def _begin(self, end: Cursor, *, missed: bool) -> None:
@@ -142,11 +153,11 @@ class Follower:
             metrics.repairs.inc()
             first = self._end.number + 1
             rows = await self._read(first, min(first + PAGE - 1, end.number))
-            if not rows or rows[0][0] != first:
+            if rows and rows[0][0] == first:
+                await self._take(end.epoch, first, [packed for _, packed in rows])
+            elif self._end.number < first:  # else a message brought them meanwhile
                 logger.error("Events were pruned that had not been delivered")
                 self._begin(end, missed=True)
-                return
-            await self._take(end.epoch, first, [packed for _, packed in rows])
 
     # ---- taking
 
