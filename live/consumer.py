@@ -323,6 +323,9 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             # What comes after the gap would have the client believe that there was none.
             self.suspend_all()
             self.close_with(Close(CloseCode.EVENTS_LOST, "Events were lost"))
+        else:
+            # Changes of rights may be gone, too.
+            self.rights_changed(None)
 
     def kicked(self, user_ids: frozenset[int]) -> None:
         """Close the socket if it is one of these users'."""
