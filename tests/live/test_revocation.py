@@ -9,10 +9,13 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
-from live import auth, revocation
+from live import auth, log, records, revocation, sending
 from live.auth import require_permission
 from live.consumer import LiveConsumer
-from live.fanout import Hub, send_to_hubs
+from live.fanout import Hub
+from live.models import LoggedEvent
+from live.records import Kind
+from live.sender import sender
 from live.subscription import Subscription
 from live.tokens import issue_token, revoke_token
 from tests.conftest import make_user
@@ -28,12 +31,24 @@ def told(monkeypatch, db):
     """What was told to the hubs: sets of users, None for everybody."""
     users = []
 
-    def send(what, message):
-        ids = message["users"]
-        users.append(None if ids is None else set(ids))
+    def write(record):
+        assert (record.kind, record.groups) == (Kind.RIGHTS, ())
+        users.append(None if record.body is None else set(record.body))
 
-    monkeypatch.setattr(revocation, "send_on_commit", send)
+    monkeypatch.setattr(revocation, "write", write)
     return users
+
+
+@pytest.fixture
+def unsent(monkeypatch):
+    """The messages to the hubs, none of which the channel layer gets."""
+    messages = []
+
+    class Sender:
+        put = messages.append
+
+    monkeypatch.setattr(sending, "sender", Sender)
+    return messages
 
 
 @pytest.fixture
@@ -141,20 +156,19 @@ def test_an_empty_set_of_users_is_told_to_nobody(told):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_is_told_on_commit_only(monkeypatch, nurse):
-    from live import sending
-
-    sent = []
-    monkeypatch.setattr(sending, "send", sent.append)
+def test_a_change_is_a_record_of_the_log_as_its_transaction_is(unsent, nurse):
+    before = log.end().number
+    unsent.clear()
     with transaction.atomic():
         nurse.save()
-        assert sent == []
-    assert sent == [{"type": "live.rights", "users": [nurse.pk]}]
-
+        assert unsent == []
     with transaction.atomic():
         nurse.save()
         transaction.set_rollback(True)
-    assert len(sent) == 1
+    [(number, packed)] = log.read(before + 1, before + 9)
+    assert records.unpack(packed) == records.rights([nurse.pk])
+    [message] = unsent
+    assert (message["last"], message["records"]) == (number, [packed])
 
 
 # ---- races, on a stage where everything can be held
@@ -233,15 +247,22 @@ def hold():
 
 
 async def lose_permission(user):
-    """Take the right away, as another process would: the hub hears of it by its channel."""
+    """Take the right away, as another process would: the hub hears of it by the log."""
     await sync_to_async(user.user_permissions.clear)()
+
+
+async def watching():
+    """Return the only socket, once the hub follows the log, and it knows its user's rights."""
+    (socket,) = Hub.current().sockets
+    await Hub.current().listening()
+    await socket.rights.settled()
+    return socket
 
 
 @asynccontextmanager
 async def looked_at():
     """At its end, the hub has had the only socket look at its user's rights once more."""
-    (socket,) = Hub.current().sockets
-    await Hub.current().listening()
+    socket = await watching()
     before = socket.rights.looks
     yield
     async with asyncio.timeout(20):
@@ -275,13 +296,14 @@ def held_look(monkeypatch):
 
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
 async def test_an_event_on_its_way_does_not_overtake_a_loss(user, hold, subprotocol):
-    """It was taken before the loss, but not delivered."""
+    """It was committed and taken before the loss, but not delivered."""
     hold("publish")
     async with Wire(Consumer.as_asgi(), user, subprotocol) as wire:
         assert await wire.subscribe(SECRETS) == []
         await OnSecret.broadcast_async(payload="secret")
         await within(20, REACHED["publish"])
-        await lose_permission(user)
+        async with looked_at():
+            await lose_permission(user)
         HELD["publish"].set()
         assert (await wire.ended()).code == 4403
         assert "secret" not in "".join(wire.frames)
@@ -359,29 +381,47 @@ async def test_a_look_that_fails_closes_the_socket(user, monkeypatch, caplog):
     assert "Jane" not in caplog.text
 
 
-async def test_a_hub_that_was_cut_off_looks_at_everybody(user, monkeypatch):
-    """What was told meanwhile was not heard; a socket that does not watch stays open."""
+async def test_an_event_of_another_process_does_not_overtake_a_loss(user, unsent):
+    """Its message comes first; in the log, which both are in, it is second."""
     async with Wire(Consumer.as_asgi(), user) as wire:
-        assert (await wire.ask("{ secret }"))["data"] == {"secret": "secret"}
-        hub = Hub.current()
-        await hub.listening()
+        assert await wire.subscribe(SECRETS) == []
+        await lose_permission(user)
+        await OnSecret.broadcast_async(payload="secret")
+        loss, event = unsent
+        for message in (event, loss):
+            sender().put(message)
+        assert (await wire.ended()).code == 4403
+        assert "secret" not in "".join(wire.frames)
+
+
+@pytest.mark.usefixtures("unsent")
+async def test_a_loss_is_seen_while_the_channel_layer_is_away(user):
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS) == []
+        await lose_permission(user)
+        await OnSecret.broadcast_async(payload="secret")
+        assert (await wire.ended()).code == 4403
+        assert "secret" not in "".join(wire.frames)
+
+
+@transaction.atomic
+def prune_it_all():
+    """Delete the records before any hub has read them."""
+    revocation.rights_changed(None)
+    LoggedEvent.objects.all().delete()
+
+
+@pytest.mark.usefixtures("unsent")
+@pytest.mark.parametrize("lose", [prune_it_all, log.start_new_epoch])
+async def test_a_hub_that_missed_records_looks_at_everybody(user, lose):
+    """A socket that does not watch has missed no event, and stays open."""
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        await watching()
         await sync_to_async(User.user_permissions.through.objects.all().delete)()  # unheard
         assert (await wire.ask("{ secret }"))["data"] == {"secret": "secret"}
         async with looked_at():
-            await cut_off(hub, monkeypatch)
+            await sync_to_async(lose)()
         assert codes(await wire.ask("{ secret }")) == ["FORBIDDEN"]
-
-
-async def cut_off(hub, monkeypatch):
-    """Have the hub's reading of the channel layer fail once, as with a Redis that is away."""
-
-    def fail(message):
-        monkeypatch.undo()
-        raise ConnectionError
-
-    monkeypatch.setattr(hub, "take", fail)
-    for _ in range(2):  # the hub waits with the real `take` in hand
-        await send_to_hubs({"type": "live.kick", "users": []})
 
 
 async def test_of_two_changes_the_last_counts(user):
@@ -415,8 +455,10 @@ async def test_sockets_of_others_notice_nothing(user, visitor):
 
 async def test_a_right_that_comes_back_is_seen_at_the_next_subscription(user):
     async with Wire(Consumer.as_asgi(), user) as wire:
-        await lose_permission(user)
+        async with looked_at():
+            await lose_permission(user)
         assert await wire.subscribe(SECRETS) == ["FORBIDDEN"]
         permission = await Permission.objects.aget(codename="view_patient")
-        await sync_to_async(user.user_permissions.add)(permission)
+        async with looked_at():
+            await sync_to_async(user.user_permissions.add)(permission)
         assert await wire.subscribe(SECRETS, "2") == []
