@@ -7,6 +7,7 @@ finds on its way is judged by the rights after it, and who lost nothing must hav
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Container
@@ -55,16 +56,18 @@ class BearerClient(Client):
         await super().send(**message)
 
 
+# (who, what they watch, by which subprotocol)
+Key = tuple[str, str | None, str]
+
+
 @dataclass
 class Watcher:
     """What one subscription was told, and when and how it ended.
 
     Args:
-        category: what it watches, None for all.
         news: set whenever there is more.
     """
 
-    category: str | None
     news: asyncio.Event
     told: list[tuple[str, str]] = field(default_factory=list)
     seen_at: dict[str, float] = field(default_factory=dict)
@@ -98,12 +101,12 @@ class Watcher:
 
 
 class Story:
-    """All watchers, by (who, what they watch, subprotocol), after everything has happened."""
+    """All watchers, after everything has happened."""
 
     def __init__(self, server: Server, neighbour: Server) -> None:
         self.homes = {TRANSPORT_WS: server, LEGACY: neighbour}
         self.server = server
-        self.watchers: dict[tuple[str, str | None, str], Watcher] = {}
+        self.watchers: dict[Key, Watcher] = {}
         self.answers: dict[str, Any] = {}
         self._news = asyncio.Event()
 
@@ -128,7 +131,7 @@ class Story:
                 clients[who, subprotocol] = client
                 watched = {CLOSED_CATEGORY: ["II"], "keeper": [None, "I", "III"]}
                 for category in watched.get(who, [None]):
-                    watcher = Watcher(category, self._news)
+                    watcher = Watcher(self._news)
                     self.watchers[who, category, subprotocol] = watcher
                     subscription = await client.subscribe(ON_NEW_PATIENT, category=category)
                     task = asyncio.create_task(watcher.watch(client, subscription.op_id))
@@ -141,48 +144,64 @@ class Story:
         """Have each of TOLD lose everything, and all others hear of it; in II, until it is shut."""
         for who, code in TOLD.items():
             await self._shell.run(f"change({who!r}, {code!r}, ['III', 'II'])")
-            await self._until(lambda who=who: self._is_out(who) and self._heard(who, "III"))
+            await self._told_of(who, "III")
             if who in OPEN:
-                await self._until(lambda who=who: self._heard(who, "II"))
+                await self._told_of(who, "II")
+            await self._end_of(who)
 
     async def _give(self) -> None:
         """Open categories, to all and to one; shut one to all but that one."""
         await self._shell.run("register('before', 'XIII', 'XIV'); register('open', 'I')")
-        await self._until(lambda: self._heard("open", "I"))
+        await self._told_of("open", "I")
         await self._shell.run("category['XIII'].viewers.clear(); register('opened to all', 'XIII')")
-        await self._until(lambda: self._heard("opened to all", "XIII"))
+        await self._told_of("opened to all", "XIII")
         join = "User.objects.get(username='joiner').groups.add(insiders)"
         await self._shell.run(f"{join}; register('joined', 'XIV')")
-        await self._until(lambda: self._heard("joined", "XIV", ["joiner"]))
+        await self._told_of("joined", "XIV", by=["joiner"])
         await self._shell.run("category['I'].viewers.add(insiders); register('shut', 'I')")
-        await self._until(lambda: self._heard("shut", "I", ["joiner"]) and self._is_refused("I"))
+        await self._told_of("shut", "I", by=["joiner"])
+        await self._end_of("keeper", "I")
 
     async def _take_away_in_silence(self) -> None:
         for who, code in UNTOLD.items():
             await self._shell.run(f"change({who!r}, {code!r}, ['III'])")
-            await self._until(lambda who=who: self._is_out(who) and self._heard(who, "III"))
+            await self._end_of(who)
+            await self._told_of(who, "III")
         await self._shell.run("register('end', 'IV')")
-        await self._until(lambda: self._heard("end", "IV"))
+        await self._told_of("end", "IV")
 
-    def _is_out(self, who: str) -> bool:
-        return all(w.closed for (name, _, _), w in self.watchers.items() if name == who)
-
-    def _is_refused(self, category: str) -> bool:
-        return all(w.codes for w in self.watchers.values() if w.category == category)
-
-    def _heard(self, name: str, code: str, by: Container[str] | None = None) -> bool:
-        """Whether all who still watch that category (those of `by`) were told of the event."""
-        return all(
-            (name, code) in watcher.told
-            for (who, category, _), watcher in self.watchers.items()
-            if not watcher.has_ended and category in (None, code) and (by is None or who in by)
+    async def _end_of(self, who: str, category: str | None = None) -> None:
+        """Wait for the end of somebody's watching, of all or of one category."""
+        await self._until(
+            f"{who} has ended",
+            lambda key, watcher: (
+                watcher.has_ended or key[0] != who or category not in (None, key[1])
+            ),
         )
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(TIMEOUT):
-            while not is_so():
-                self._news.clear()
-                await self._news.wait()
+    async def _told_of(self, name: str, code: str, by: Container[str] | None = None) -> None:
+        """Wait until all who still watch that category (those of `by`) were told of the event."""
+        await self._until(
+            f"{name} was told of in {code}",
+            lambda key, watcher: (
+                (name, code) in watcher.told
+                or watcher.has_ended
+                or key[1] not in (None, code)
+                or (by is not None and key[0] not in by)
+            ),
+        )
+
+    async def _until(self, what: str, is_so_for: Callable[[Key, Watcher], bool]) -> None:
+        """Wait until it is so for all watchers; raise AssertionError that names the others."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TIMEOUT):
+                while self._all_but(is_so_for):
+                    self._news.clear()
+                    await self._news.wait()
+        assert not (late := self._all_but(is_so_for)), f"{what}, but not for {late}"
+
+    def _all_but(self, is_so_for: Callable[[Key, Watcher], bool]) -> list[Key]:
+        return [key for key, watcher in self.watchers.items() if not is_so_for(key, watcher)]
 
     # ---- who watches
 
