@@ -9,6 +9,9 @@ LOG_IN = 'mutation send { login(username: "user", password: "pass") { ok } }'
 SEND_AS_USER = 'mutation send { sendChatMessage(chatroom: "kittens", text: "It is me!"){ ok }}'
 SUBSCRIBE = 'subscription s { onNewChatMessage(chatroom: "kittens") { text sender }}'
 
+# What another socket of the user sends.
+HERS = 'mutation send { sendChatMessage(chatroom: "kittens", text: "It\'s you!"){ ok }}'
+
 SENT = {"sendChatMessage": {"ok": True}}
 ANONYMOUS = {"text": "Hi all!", "sender": "Anonymous"}
 USER = {"text": "It is me!", "sender": "user"}

@@ -8,6 +8,7 @@ from channels_graphql_ws import GraphqlWsClient
 
 from tests.e2e.chat import (
     ANSWERED,
+    HERS,
     LOG_IN,
     MAKE_USER,
     READ,
@@ -22,8 +23,6 @@ from tests.e2e.clients import SUBPROTOCOLS, Browser, Client, Refused, data_of
 from tests.e2e.faults.installation import PLAIN_HTTP
 from tests.e2e.servers import Server
 from tests.e2e.test_library_client import SpeakingTransport
-
-HERS = 'mutation send { sendChatMessage(chatroom: "kittens", text: "It\'s you!"){ ok }}'
 
 
 @pytest.fixture(scope="module")
