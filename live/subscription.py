@@ -64,6 +64,8 @@ class Subscription(channels_graphql_ws.Subscription):
         if cls.durable:
             cls._add_cursor(options)
         super().__init_subclass_with_meta__(**options)
+        if not cls.durable:
+            cls._drop_cursor()
         cls._authorize = staticmethod(_asynchronous(authorize)) if authorize else None
 
     @classmethod
@@ -78,6 +80,13 @@ class Subscription(channels_graphql_ws.Subscription):
         publish = options.get("publish") or getattr(cls, "publish", None)
         options["publish"] = publish and _without_after(publish)
         cls.cursor = graphene.String(required=True, description="The place after this event.")
+
+    @classmethod
+    def _drop_cursor(cls) -> None:
+        """Leave out the field that a durable base has; one of the author's stays."""
+        owner = next((base for base in cls.__mro__ if "cursor" in base.__dict__), None)
+        if getattr(owner, "durable", False):
+            del cls._meta.fields["cursor"]
 
     @staticmethod
     @from_memory
