@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,13 +15,14 @@ from live.auth import TOKEN_ID, user_id
 from live.conf import conf
 from live.models import AccessToken
 from live.threads import in_worker_thread
+from live.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the sockets' times: what a timeout is late at the most.
 BEAT_SECONDS = 0.5
-# Sockets looked at before the loop gets its turn.
-SOCKETS_AT_ONCE = 1000
+# Sockets whose identities are asked for in one go: what the queries for them take is short.
+IDENTITIES_AT_ONCE = 500
 
 
 class Beating(Protocol):
@@ -46,38 +47,70 @@ class Credentials:
 
 async def beat_for_ever(sockets: set[Any]) -> None:
     """Look after `sockets` until cancelled; whatever fails is logged, and tried again."""
-    checked_at = time.monotonic()
+    # Each for itself: pings do not wait for a database that is slow.
+    await asyncio.gather(
+        _for_ever(_beat, sockets, lambda: BEAT_SECONDS),
+        _for_ever(_check_identities, sockets, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY)),
+    )
+
+
+async def _for_ever(
+    look: Callable[[Iterable[Any]], Awaitable[None]],
+    sockets: set[Any],
+    seconds: Callable[[], float],
+) -> None:
     while True:
-        await asyncio.sleep(BEAT_SECONDS)
+        await asyncio.sleep(seconds())
         try:
-            await _beat(list(sockets))
-            if time.monotonic() - checked_at >= conf.RECHECK_EVERY:
-                checked_at = time.monotonic()
-                await _check_identities(list(sockets))
+            await look(list(sockets))
         except Exception as error:
-            logger.error("The pulse missed a beat: %s", type(error).__name__)
+            _missed(error)
 
 
-async def _beat(sockets: list[Beating]) -> None:
+def _missed(error: Exception) -> None:
+    logger.error("The pulse missed a beat: %s", type(error).__name__)
+
+
+async def _in_turns(sockets: Iterable[Beating]) -> AsyncIterator[Beating]:
+    """Yield each of `sockets`; now and then, the loop has its turn before the next."""
+    turns = Turns()
+    await turns.next()
+    for socket in sockets:
+        if turns.is_over:
+            await turns.next()
+        yield socket
+
+
+async def _beat(sockets: Iterable[Beating]) -> None:
     now = time.monotonic()
-    for count, socket in enumerate(sockets, 1):
+    async for socket in _in_turns(sockets):
         try:
             socket.heartbeat.beat(now)
         except Exception as error:
             # One socket's fault must not keep the others open beyond their time.
-            logger.error("The pulse missed a beat: %s", type(error).__name__)
-        if count % SOCKETS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+            _missed(error)
 
 
-async def _check_identities(sockets: list[Beating]) -> None:
-    held = {socket: c for socket in sockets if (c := credentials(socket.scope))}
+async def _check_identities(sockets: Iterable[Beating]) -> None:
+    some: dict[Beating, Credentials] = {}
+    async for socket in _in_turns(sockets):
+        held = credentials(socket.scope)
+        if held is not None:
+            some[socket] = held
+        if len(some) >= IDENTITIES_AT_ONCE:
+            await _check(some)
+            some = {}
+    await _check(some)
+
+
+async def _check(held: dict[Beating, Credentials]) -> None:
     if not held:
         return
     ended = await in_worker_thread(find_ended)(set(held.values()))
-    for socket, credential in held.items():
-        if credential in ended:
-            socket.rights_changed(None)
+    if ended:
+        async for socket in _in_turns(held):
+            if held[socket] in ended:
+                socket.rights_changed(None)
 
 
 def credentials(scope: dict[str, Any]) -> Credentials | None:

@@ -1,6 +1,7 @@
 """The pulse: what it finds out by itself, and that nothing stops it."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from live import pulse
+from live import pulse, turns
 from live.auth import TOKEN_ID
 from live.models import AccessToken
 from live.pulse import Credentials, credentials, find_ended
@@ -138,6 +139,10 @@ class Socket:
         self.beats = 0
         self.fails = fails
         self.beaten = asyncio.Event()
+        self.looks = 0
+
+    def rights_changed(self, user_ids):
+        self.looks += 1
 
     def beat(self, now):
         self.beats += 1
@@ -190,3 +195,70 @@ async def test_a_database_that_is_away_does_not_stop_the_pulse(nurse, monkeypatc
             await asyncio.sleep(0.005)
     task.cancel()
     assert "Jane" not in caplog.text
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_database_that_hangs_does_not_hold_up_the_beat(nurse, monkeypatch):
+    asked, gate = threading.Event(), threading.Event()
+
+    def hang(held):
+        asked.set()
+        assert gate.wait(20)
+        return set()
+
+    monkeypatch.setattr(pulse, "find_ended", hang)
+    socket = Socket()
+    socket.scope = {"user": nurse}
+    task = asyncio.create_task(pulse.beat_for_ever({socket}))
+    try:
+        assert await asyncio.to_thread(asked.wait, 20)
+        beats = socket.beats
+        async with asyncio.timeout(20):
+            while socket.beats < beats + 3:  # noqa: ASYNC110  there is no event for it
+                await asyncio.sleep(0.005)
+    finally:
+        gate.set()
+        task.cancel()
+
+
+async def test_a_crowds_identities_are_asked_for_in_parts(nurse, monkeypatch):
+    asked = []
+
+    def find(held):
+        asked.append(len(held))
+        return {c for c in held if c.session_key == "key 3"}
+
+    monkeypatch.setattr(pulse, "find_ended", find)
+    monkeypatch.setattr(pulse, "IDENTITIES_AT_ONCE", 2)
+    sockets = [Socket() for _ in range(6)]
+    for number, socket in enumerate(sockets[:5]):
+        session = SimpleNamespace(session_key=f"key {number}")
+        socket.scope = {"user": nurse, "session": session}
+    await pulse._check_identities(sockets)
+    assert asked == [2, 2, 1]
+    assert [socket.looks for socket in sockets] == [0, 0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("what", ["beat", "identities"])
+async def test_the_loop_has_its_turns_in_a_crowd(nurse, monkeypatch, what):
+    """However long the sockets take together: here one is as much as a turn may have."""
+    monkeypatch.setattr(turns, "LONGEST_SECONDS", 0)
+    monkeypatch.setattr(pulse, "find_ended", set)
+    other, seen = [0], []
+
+    async def other_work():
+        while True:
+            other[0] += 1
+            await asyncio.sleep(0)
+
+    def note(_):
+        seen.append(other[0])
+
+    sockets = [Socket() for _ in range(20)]
+    for socket in sockets:
+        socket.scope = {"user": nurse}
+        socket.heartbeat.beat = socket.rights_changed = note
+    task = asyncio.create_task(other_work())
+    await {"beat": pulse._beat, "identities": pulse._check_identities}[what](sockets)
+    task.cancel()
+    assert len(seen) == len(set(seen)) == 20
