@@ -158,7 +158,7 @@ async def test_a_failure_of_the_server_closes_one_socket(stage, monkeypatch, cap
             await socket.send(type="ping")
             assert await socket.closed() == (4500, "Internal server error")
         await other.nothing_more()
-    lines = [record.getMessage() for record in caplog.records]
+    lines = [record.getMessage() for record in caplog.records if record.name == "live.consumer"]
     assert lines == ["Closing a socket with 4500: Internal server error (RuntimeError)"]
 
 
@@ -265,6 +265,7 @@ async def test_on_operation_cancels_whatever_the_operation_is_called(stage, subp
     assert stage.calls == ["on_connect", "on_operation"]
 
 
+@pytest.mark.usefixtures("transactional_db")
 async def test_middleware_is_around_every_operation_and_publish(stage):
     seen = []
 
