@@ -1,5 +1,6 @@
 """A socket's times, by a clock that the test turns."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -25,10 +26,18 @@ class Socket:
         self.protocol = Connection(subprotocol)
         self.send_ping_every, self.connection_init_wait_timeout = ping, init_timeout
         self.operations = {}
+        self.outbox = self
+        self.stuck_since = math.inf
         self.closed = False
         self.sent = []
         self.close = None
         self.heartbeat = Heartbeat(self)
+
+    def stuck_for(self, now):
+        return max(0.0, now - self.stuck_since)
+
+    def too_slow(self):
+        self.closed, self.close = True, "too slow"
 
     def send_message(self, message):
         self.sent.append(message["type"])
@@ -55,7 +64,7 @@ def open_socket(clock, settings):
     """Return a function that opens a socket and one that lets seconds pass, beat by beat."""
 
     def open_it(subprotocol=TRANSPORT_WS, ping=20, init_timeout=10, idle=3600):
-        settings.LIVE = {"IDLE_TIMEOUT": idle}
+        settings.LIVE = {"IDLE_TIMEOUT": idle, "SLOW_CLIENT_SECONDS": 30}
         socket = Socket(subprotocol, ping, init_timeout)
 
         def wait(seconds):
@@ -177,9 +186,33 @@ def test_a_socket_with_an_operation_is_not_idle(open_socket):
     assert opened.socket.close == IDLE
 
 
+@pytest.mark.parametrize("subprotocol", [TRANSPORT_WS, LEGACY_WS])
+def test_a_client_that_takes_nothing_for_too_long_is_closed(open_socket, clock, subprotocol):
+    """However much it says: what it was sent stays with the server."""
+    opened = open_socket(subprotocol)
+    opened.socket.initialise()
+    opened.wait(5)
+    opened.socket.stuck_since = clock.now
+    for _ in range(30):
+        opened.socket.heartbeat.heard()
+        opened.wait(1)
+    assert opened.socket.close is None
+    opened.wait(0.5)
+    assert opened.socket.close == "too slow"
+
+
+def test_a_client_that_takes_a_frame_now_and_then_is_not_closed(open_socket, clock):
+    opened = open_socket(ping=0)
+    opened.socket.initialise()
+    for _ in range(10):
+        opened.socket.stuck_since = clock.now
+        opened.wait(29)
+    assert opened.socket.close is None
+
+
 def test_a_closed_socket_is_left_alone(open_socket):
     opened = open_socket()
     opened.socket.initialise()
-    opened.socket.closed = True
+    opened.socket.closed, opened.socket.stuck_since = True, 0.0
     opened.wait(100)
     assert (opened.socket.sent, opened.socket.close) == ([], None)
