@@ -23,6 +23,7 @@ from live.cohort import Run
 from live.context import Context, SharedContext
 from live.events import Event
 from live.execution import Document, Request
+from live.repeating import Repeated
 
 
 @dataclass(eq=False, slots=True)
@@ -106,6 +107,8 @@ def sharing(
         asked = (schema, middleware, request.query, request.operation_name, variables)
         key = (asked, context.audience)
 
+    repeated: Any = Repeated()
+
     def run(event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
         return execute(
             schema.graphql_schema,
@@ -115,6 +118,7 @@ def sharing(
             request.variables,
             request.operation_name,
             middleware=middleware,
+            execution_context_class=repeated,
         )
 
     return key, run
