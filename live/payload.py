@@ -6,6 +6,7 @@ older or newer release beside it) refuses the payload instead of guessing.
 
 import datetime
 import decimal
+import functools
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -105,11 +106,19 @@ def _restore_scalar(code: int, data: bytes) -> Any:
 
 
 def _restore_model(label: str, names: list[str], values: list[Any]) -> Model:
+    if len(names) != len(values):
+        raise ValueError("a model's names and values differ in number")
+    model, known, places = _fields_held(label, tuple(names))
+    return model.from_db("default", known, [values[place] for place in places])
+
+
+@functools.lru_cache(maxsize=256)
+def _fields_held(label: str, names: tuple[str, ...]) -> tuple[type[Model], list[str], list[int]]:
+    """Return the model, its fields that are among `names`, and each one's place there."""
     model = apps.get_model(label)
-    held = dict(zip(names, values, strict=True))
     # `from_db` goes by position, and the sender's release may have had other fields.
-    known = [f.attname for f in model._meta.concrete_fields if f.attname in held]
-    return model.from_db("default", known, [held[name] for name in known])
+    known = [f.attname for f in model._meta.concrete_fields if f.attname in names]
+    return model, known, [names.index(name) for name in known]
 
 
 # datetime is a date too, so it stands first.

@@ -225,12 +225,16 @@ def unauthenticated(message: str) -> dict[str, Any]:
     return {"message": message, "extensions": {"code": "UNAUTHENTICATED"}}
 
 
+# Made once: `json.dumps` would make one for each call that has options.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def encode(message: dict[str, Any]) -> str:
     """Return a message, or its payload, as the text of a frame.
 
     Raises TypeError or ValueError for what JSON does not have: a NaN, an object.
     """
-    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _encode(message)
     if not text.isascii() and not _is_utf8(text):
         return json.dumps(message, separators=(",", ":"), allow_nan=False)
     return text

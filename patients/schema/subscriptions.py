@@ -1,6 +1,7 @@
 """The domain's part of Subscription."""
 
 import enum
+import functools
 from typing import Any, NamedTuple
 
 import graphene
@@ -97,9 +98,14 @@ class OnNewPatient(PatientSubscription):
         if _is_withheld(payload, info):
             return None
         patient = _patient_in(payload)
-        with override(info.context.audience.language):
-            message = _("New patient added: %(name)s") % {"name": patient.name}
+        message = _added_in(info.context.audience.language) % {"name": patient.name}
         return OnNewPatient(message=message, patient=patient)
+
+
+@functools.cache
+def _added_in(language: str) -> str:
+    with override(language):
+        return _("New patient added: %(name)s")
 
 
 class OnPatientChanged(PatientSubscription):
@@ -130,17 +136,18 @@ class OnPatientChanged(PatientSubscription):
         if category not in (None, patient.category.code, payload["formerCategory"]):
             return None
         change = PatientChange(payload["change"])
-        with override(info.context.audience.language):
-            message = _message(change) % {"name": patient.name}
+        message = _message_in(info.context.audience.language, change) % {"name": patient.name}
         return OnPatientChanged(change=change, message=message, patient=patient)
 
 
-def _message(change: PatientChange) -> str:
-    return {
-        PatientChange.UPDATED: _("Patient updated: %(name)s"),
-        PatientChange.DISCHARGED: _("Patient discharged: %(name)s"),
-        PatientChange.DELETED: _("Patient deleted: %(name)s"),
-    }[change]
+@functools.cache
+def _message_in(language: str, change: PatientChange) -> str:
+    with override(language):
+        return {
+            PatientChange.UPDATED: _("Patient updated: %(name)s"),
+            PatientChange.DISCHARGED: _("Patient discharged: %(name)s"),
+            PatientChange.DELETED: _("Patient deleted: %(name)s"),
+        }[change]
 
 
 class PatientSubscriptions(graphene.ObjectType):
