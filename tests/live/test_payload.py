@@ -28,7 +28,8 @@ scalars = (
     | st.floats(allow_nan=False)
     | st.text(st.characters(exclude_categories=["Cs"]))
     | st.binary()
-    | moments
+    # In a zone that has folds, Python would call some of them equal to nothing.
+    | st.datetimes(timezones=st.none() | st.just(datetime.UTC))
     | st.dates()
     | st.times()
     | st.decimals(allow_nan=False)
