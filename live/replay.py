@@ -15,12 +15,17 @@ logger = logging.getLogger(__name__)
 
 # Between two attempts to read while the database is away.
 RETRY_SECONDS = 0.5
+# Events read in one piece: by no more than this do those who read together get apart, so that
+# what was run for the first of them is still there for the last (see Cohort).
+EVENTS_AT_ONCE = 128
 
 
 class Replays:
     """Lets members read from their place to the end, where they join the others.
 
     However many they are, one of them works in each turn of the loop: live events go before.
+    It is the one that is furthest behind, so that all soon read together and each event is run
+    once; but who has little left does not wait for those who have much.
     """
 
     def __init__(self) -> None:
@@ -53,16 +58,23 @@ class Replays:
             cohort.add(member)
 
     async def _read_on(self, member: Member, cohort: Cohort) -> None:
-        await self._turns.next()
+        await self._turn(member)
         while events := await _after(cohort.source, member.since):
+            if self._turns.is_over:
+                # Those who waited for the same read go on in the same turn of the loop.
+                await self._turn(member)
             for event in events:
                 if not event.groups.isdisjoint(member.groups):
                     await self._deliver(member, cohort, event)
                 if member.replay is not asyncio.current_task():
                     return  # the event was its end
                 member.since = event.number
-                if self._turns.is_over:
-                    await self._turns.next()
+                if self._turns.is_over or event.number % EVENTS_AT_ONCE == 0:
+                    await self._turn(member)
+
+    async def _turn(self, member: Member) -> None:
+        left = member.source.position - member.since
+        await self._turns.next(0 if left <= EVENTS_AT_ONCE else member.since + 1)
 
     async def _deliver(self, member: Member, cohort: Cohort, event: Event) -> None:
         if event.ends:
@@ -71,11 +83,11 @@ class Replays:
             return
         body = await cohort.rendered(event)
         if self._turns.is_over:
-            # Those who waited for the same run go on in the same turn of the loop.
-            await self._turns.next()
+            # As with reads, many may have waited for the same run.
+            await self._turn(member)
         while body is not None and not member.receiver.deliver(body):
             await member.receiver.room()
-            await self._turns.next()
+            await self._turn(member)
         if body is not None:
             metrics.deliveries.inc()
 

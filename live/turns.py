@@ -1,6 +1,8 @@
 """Long work in short pieces, so that everything else of the loop gets its turn."""
 
 import asyncio
+import heapq
+import itertools
 import time
 
 # What one piece may take: all that comes meanwhile waits for it.
@@ -11,7 +13,9 @@ class Turns:
     """A queue of those whose work is long: one of them has a piece in each turn of the loop."""
 
     def __init__(self) -> None:
-        self._gate = asyncio.Lock()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._arrivals = itertools.count()
+        self._is_granting = False
         self._ends = 0.0
 
     @property
@@ -19,8 +23,22 @@ class Turns:
         """Whether the piece that is being worked on has taken its time."""
         return time.monotonic() >= self._ends
 
-    async def next(self) -> None:
-        """Return when the caller may work for another piece."""
-        async with self._gate:
-            await asyncio.sleep(0)
+    async def next(self, rank: int = 0) -> None:
+        """Return when the caller may work for another piece: the lowest rank is first."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        heapq.heappush(self._waiting, (rank, next(self._arrivals), turn))
+        if not self._is_granting:
+            self._is_granting = True
+            loop.call_soon(self._grant)
+        await turn
         self._ends = time.monotonic() + LONGEST_SECONDS
+
+    def _grant(self) -> None:
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():  # cancelled
+                turn.set_result(None)
+                asyncio.get_running_loop().call_soon(self._grant)
+                return
+        self._is_granting = False
