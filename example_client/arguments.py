@@ -22,7 +22,9 @@ exit codes:
   2    wrong usage
   3    the server cannot be reached, does not answer, or is no GraphQL WebSocket endpoint
   4    the log-in was refused, or the user may not do this
-  5    the output cannot be written, for example because its reader went away
+  5    the output (or watch's state file) cannot be written, for example because its reader
+       went away
+  6    watch --strict: the server no longer has the events that come next
   130  interrupted with Ctrl-C
 
 Results go to stdout, everything else to stderr.
@@ -137,6 +139,18 @@ def _command(commands: argparse._SubParsersAction, name: str, text: str) -> argp
 def _add_watch(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "watch", "print what happens to patients until Ctrl-C")
     parser.add_argument("--category", help="a disease category's code; without it, all")
+    parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="keep there how far it has come, and go on from there at the next start; what was"
+        " written to a pipe counts as printed",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with exit code 6, rather than go on, where the server no longer has all events"
+        " since the last one printed",
+    )
 
 
 def _add_patients(commands: argparse._SubParsersAction) -> None:

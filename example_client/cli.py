@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from example_client import commands
 from example_client.arguments import make_parser
+from example_client.ending import OrderlyEnd
 from example_client.errors import ClientError, ExitCode, OutputLost, Usage
 from example_client.importing import Import
+from example_client.operations import WATCHED
 from example_client.output import Output, use_any_character
 from example_client.session import Client, Endpoint, connected
+from example_client.state import Watched, opened, server_of
 from example_client.watch import Watch
 
 COMMANDS: dict[str, Callable[[Client, argparse.Namespace, Output], Awaitable[None]]] = {
@@ -28,25 +31,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     use_any_character(as_json=arguments.json)
     output = Output(as_json=arguments.json)
+    end = OrderlyEnd()
     try:
         endpoint = Endpoint(arguments.url, arguments.user, password_of(arguments.user))
-        asyncio.run(run(endpoint, arguments, output))
+        asyncio.run(run(endpoint, arguments, output, end))
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except asyncio.CancelledError:
+        end.complete()
     except ClientError as error:
         return report(error, output)
     return ExitCode.OK
 
 
-async def run(endpoint: Endpoint, arguments: argparse.Namespace, output: Output) -> None:
+async def run(
+    endpoint: Endpoint, arguments: argparse.Namespace, output: Output, end: OrderlyEnd
+) -> None:
     """Run the command that the arguments name."""
     if arguments.command == "watch":
-        await Watch(endpoint, arguments.category, output).run()
+        await watch(endpoint, arguments, output, end)
     if arguments.command == "import":
         await Import(endpoint, arguments, output).run()
         return
     async with connected(endpoint) as client:
         await COMMANDS[arguments.command](client, arguments, output)
+
+
+async def watch(
+    endpoint: Endpoint, arguments: argparse.Namespace, output: Output, end: OrderlyEnd
+) -> None:
+    """Watch, with the state file where one is named; never returns."""
+    category, strict = arguments.category, arguments.strict
+    if arguments.state is None:
+        await Watch(endpoint, category, output, strict=strict).run()
+    fields = tuple(subscription.field for subscription in WATCHED)
+    with opened(arguments.state, Watched(server_of(endpoint.url), category, fields)) as state:
+        end.install()
+        await Watch(endpoint, category, output, state=state, strict=strict).run()
 
 
 def report(error: ClientError, output: Output) -> int:

@@ -6,12 +6,15 @@ ClientError
 ├── Usage            2   the client was called in a wrong way
 ├── Unreachable      3   there is no server, or no answer
 │   ├── NotAnEndpoint    3   something answers, but it is no GraphQL WebSocket
-│   └── ConnectionLost   3   there was a connection
+│   ├── ConnectionLost   3   there was a connection
+│   └── Unavailable      3   the server is there, its database is not
 ├── NotPermitted     4   the log-in was refused, or the user may not
-└── OutputLost       5   nobody takes what is printed
+├── OutputLost       5   nobody takes what is printed, or what is remembered
+└── EventsMissed     6   the server no longer has what came next
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
@@ -26,13 +29,22 @@ class ExitCode(enum.IntEnum):
     UNREACHABLE = 3
     NOT_PERMITTED = 4
     OUTPUT_LOST = 5
+    EVENTS_MISSED = 6
     INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 class ClientError(Exception):
-    """A failure that the user is told of in a line, without a traceback."""
+    """A failure that the user is told of in a line, without a traceback.
+
+    Args:
+        codes: the `extensions.code` of each GraphQL error that it stands for.
+    """
 
     exit_code = ExitCode.REFUSED
+
+    def __init__(self, text: str, codes: Iterable[str] = ()) -> None:
+        super().__init__(text)
+        self.codes = frozenset(codes)
 
     @property
     def lines(self) -> list[str]:
@@ -93,6 +105,10 @@ class ConnectionLost(Unreachable):
         self.reason = reason
 
 
+class Unavailable(Unreachable):
+    """The server's database is away; trying again later may help."""
+
+
 class NotPermitted(ClientError):
     """The log-in was refused, or the user may not do this."""
 
@@ -100,9 +116,15 @@ class NotPermitted(ClientError):
 
 
 class OutputLost(ClientError):
-    """The output cannot be written: its reader went away, or the disk is full."""
+    """The output or the state file cannot be written: the reader is gone, or the disk full."""
 
     exit_code = ExitCode.OUTPUT_LOST
+
+
+class EventsMissed(ClientError):
+    """What came after the last event is not in the server's log any more."""
+
+    exit_code = ExitCode.EVENTS_MISSED
 
 
 # Another attempt would only meet the same answer: the message itself was wrong or too much.
@@ -133,9 +155,12 @@ def from_graphql(errors: Any) -> ClientError:
     listed = errors if isinstance(errors, list) else []
     found = [error for error in listed if isinstance(error, dict)]
     text = "; ".join(_described(error) for error in found) or "the server gave no reason"
-    if {code_of(error) for error in found} & {"UNAUTHENTICATED", "FORBIDDEN"}:
-        return NotPermitted(text)
-    return Refused(text)
+    codes = {code_of(error) for error in found} - {""}
+    if codes & {"UNAUTHENTICATED", "FORBIDDEN"}:
+        return NotPermitted(text, codes)
+    if "UNAVAILABLE" in codes:
+        return Unavailable(text, codes)
+    return Refused(text, codes)
 
 
 def _described(error: dict[str, Any]) -> str:

@@ -16,6 +16,8 @@ mutation Login($username: String!, $password: String!) {
 }
 """
 
+POSITION = "{ position }"
+
 PATIENTS = (
     """
 query Patients($category: String, $status: PatientStatus, $search: String, $first: Int) {
@@ -49,9 +51,16 @@ mutation Discharge($input: DischargePatientMutationInput!) {
 
 @dataclass(frozen=True)
 class Subscription:
-    """A subscription to watch: its field, and the document that asks for it."""
+    """A subscription to watch.
+
+    Args:
+        field: its name.
+        tells: what it tells of, in words.
+        document: what asks for it, after the cursor in the variable `after`.
+    """
 
     field: str
+    tells: str
     document: str
 
     def kind(self, notification: dict[str, Any]) -> str:
@@ -61,9 +70,10 @@ class Subscription:
 
 NEW_PATIENT = Subscription(
     "onNewPatient",
+    "new patients",
     """
-subscription NewPatient($category: String) {
-  onNewPatient(category: $category) { message patient { ...patient } }
+subscription NewPatient($category: String, $after: String) {
+  onNewPatient(category: $category, after: $after) { cursor message patient { ...patient } }
 }
 """
     + PATIENT,
@@ -71,9 +81,12 @@ subscription NewPatient($category: String) {
 
 PATIENT_CHANGED = Subscription(
     "onPatientChanged",
+    "changes of patients",
     """
-subscription PatientChanged($category: String) {
-  onPatientChanged(category: $category) { change message patient { ...patient } }
+subscription PatientChanged($category: String, $after: String) {
+  onPatientChanged(category: $category, after: $after) {
+    cursor change message patient { ...patient }
+  }
 }
 """
     + PATIENT,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,12 +22,14 @@ class Event:
         message: the server's sentence about it, in the server's choice of language.
         patient: GraphQL's Patient, None where the server has none to show.
         received_at: when it came in; aware.
+        cursor: its place among the events of its subscription.
     """
 
     kind: str
     message: str
     patient: dict[str, Any] | None
     received_at: datetime
+    cursor: str
 
 
 def printable(text: Any) -> str:
@@ -57,6 +60,7 @@ def event_object(event: Event) -> dict[str, Any]:
         "kind": event.kind,
         "message": event.message,
         "patient": event.patient,
+        "cursor": event.cursor,
     }
 
 
@@ -104,6 +108,13 @@ class Output:
     def event(self, event: Event) -> None:
         """Print what happened."""
         self._result(json_line(event_object(event)) if self._as_json else event_line(event))
+
+    def settle(self) -> None:
+        """Have what was printed outlive a power failure, where stdout is a file."""
+        with _writing(self._stdout):
+            number = self._stdout.fileno()
+            if stat.S_ISREG(os.fstat(number).st_mode):
+                os.fsync(number)
 
     def patient(self, patient: dict[str, Any]) -> None:
         """Print a patient."""

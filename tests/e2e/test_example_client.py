@@ -2,122 +2,18 @@
 
 import json
 import os
-import queue
-import signal
 import subprocess
-import sys
-import threading
 
 import pytest
 
+from tests.e2e.command_line import COMMAND, SECONDS, environment, run, watches
 from tests.e2e.servers import ROOT, free_port
-
-SECONDS = 30
-COMMAND = [sys.executable, "-m", "example_client"]
-
-
-def environment(server, user, **more):
-    """Return the environment of a client that logs in as `user`; anonymous for None."""
-    # PYTHONUNBUFFERED would hide a line that is not flushed.
-    ours = ("WARDCAST_", "PYTHONUNBUFFERED")
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    log_in = {"WARDCAST_USER": user, "WARDCAST_PASSWORD": user} if user else {}
-    return {**inherited, "WARDCAST_URL": server.url, **log_in, **more}
-
-
-def run(server, *arguments, user="demo", **more):
-    """Run a command that ends by itself."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=ROOT,
-        env=environment(server, user, **more),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-
-class Watching:
-    """A running `watch`, whose lines are waited for."""
-
-    def __init__(self, server, *arguments, user="nurse", stdout=subprocess.PIPE):
-        self.process = subprocess.Popen(
-            [*COMMAND, "watch", *arguments],
-            cwd=ROOT,
-            env=environment(server, user),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            # Where the tests run in a shell's background, Ctrl-C would be ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        self.stdout = self._lines(self.process.stdout or ())
-        self.stderr = self._lines(self.process.stderr)
-
-    @staticmethod
-    def _lines(stream):
-        lines = queue.Queue()
-
-        def read():
-            for line in stream:
-                lines.put(line.rstrip("\n"))
-            lines.put(None)
-
-        threading.Thread(target=read, daemon=True).start()
-        return lines
-
-    def status(self, text):
-        """Wait for a status line with `text`, and return it."""
-        seen = []
-        while True:
-            try:
-                line = self.stderr.get(timeout=SECONDS)
-            except queue.Empty:
-                line = None
-            if line is None:
-                pytest.fail(f"no line with {text!r} on stderr, but {seen}")
-            if text in line:
-                return line
-            seen.append(line)
-
-    def event(self):
-        """Wait for the next line on stdout."""
-        line = self.stdout.get(timeout=SECONDS)
-        assert line is not None, f"it ended: {list(self.stderr.queue)}"
-        return line
-
-    def until(self, name):
-        """Return the JSON events up to the one about the patient called `name`."""
-        events = []
-        while not events or events[-1]["patient"]["name"] != name:
-            events.append(json.loads(self.event()))
-        return events
-
-    def interrupt(self):
-        """Press Ctrl-C; return the exit code and what was still printed."""
-        self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(SECONDS)
-        return code, [*iter(self.stdout.get, None)], [*iter(self.stderr.get, None)]
 
 
 @pytest.fixture
 def watch(server):
-    """Return a function that starts a `watch` and waits until it is subscribed."""
-    started = []
-
-    def start(*arguments, **kwargs):
-        watching = Watching(server, *arguments, **kwargs)
-        started.append(watching)
-        watching.status("watching")
-        return watching
-
-    yield start
-    for watching in started:
-        watching.process.kill()
-        watching.process.wait()
+    with watches(server) as start:
+        yield start
 
 
 def register(server, *patients):
@@ -180,7 +76,7 @@ def test_a_readable_line_has_time_kind_category_name_and_id(server, watch):
 
 
 def test_ctrl_c_ends_a_watch_quietly(watch):
-    assert watch().interrupt() == (130, [], [])
+    assert watch().end() == (130, [], [])
 
 
 def test_a_watch_ends_quietly_when_its_reader_is_gone(server, watch):
@@ -191,20 +87,6 @@ def test_a_watch_ends_quietly_when_its_reader_is_gone(server, watch):
     register(server, "X Ann")
     assert watching.process.wait(SECONDS) == 5
     assert [*iter(watching.stderr.get, None)] == []
-
-
-def test_a_watch_survives_its_server(server, watch):
-    watching = watch("--json", "--category", "XI")
-    register(server, "XI before")
-    assert watching.until("before")
-    server.process.kill()
-    server.process.wait()
-    assert "trying again in" in watching.status("connection lost (")
-    watching.status("cannot reach")
-    server.start()
-    watching.status("connected again")
-    register(server, "XI after")
-    assert [event["patient"]["name"] for event in watching.until("after")] == ["after"]
 
 
 # ---- patients, create, discharge

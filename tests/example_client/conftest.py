@@ -29,10 +29,25 @@ class Socket:
         await self.send("connection_ack")
         return message
 
+    async def answer(self, op_id, data):
+        await self.send("next", op_id, {"data": data})
+        await self.send("complete", op_id)
+
     async def subscriptions(self):
-        """Acknowledge and return the ids of the two subscriptions of `watch`."""
+        """Acknowledge and return the ids of the two subscriptions of `watch`.
+
+        If it asks, its place is "position". `after` has where each subscription begins.
+        """
         await self.acknowledge()
-        return [(await self.receive("subscribe"))["id"] for _ in range(2)]
+        ids, self.after = [], []
+        while len(ids) < 2:
+            message = await self.receive("subscribe")
+            if "position" in message["payload"]["query"]:
+                await self.answer(message["id"], {"position": "position"})
+            else:
+                ids.append(message["id"])
+                self.after.append(message["payload"]["variables"]["after"])
+        return ids
 
 
 @pytest.fixture

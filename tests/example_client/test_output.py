@@ -19,7 +19,7 @@ PATIENT = {
     "category": {"code": "II", "name": "Neoplasms"},
 }
 AT = datetime(2026, 5, 31, 14, 30, 5, tzinfo=UTC)
-EVENT = Event("NEW", "New patient added: Hélène Roux", PATIENT, AT)
+EVENT = Event("NEW", "New patient added: Hélène Roux", PATIENT, AT, "cursor")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_an_event_is_a_line_with_time_kind_category_name_and_id():
 
 
 def test_an_event_without_a_patient_shows_the_servers_message():
-    line = event_line(Event("NEW", "New patient added", None, AT))
+    line = event_line(Event("NEW", "New patient added", None, AT, "cursor"))
     assert line.split(maxsplit=2) == ["02:30:05", "NEW", "New patient added"]
 
 
@@ -67,7 +67,7 @@ def test_the_columns_of_all_lines_begin_at_the_same_place():
 
 def test_a_name_can_neither_forge_a_line_nor_steer_a_terminal():
     patient = {**PATIENT, "name": "Eve\n14:00:00  NEW\x1b[2J\u202e\x9b"}
-    for line in (event_line(Event("NEW", "", patient, AT)), patient_line(patient)):
+    for line in (event_line(Event("NEW", "", patient, AT, "cursor")), patient_line(patient)):
         assert line.isprintable()
         assert r"Eve\n14:00:00  NEW\x1b[2J\u202e\x9b" in line
 
@@ -83,6 +83,7 @@ def test_json_is_one_object_a_line_with_everything_in_it():
         "kind": "NEW",
         "message": "New patient added: Hélène Roux",
         "patient": PATIENT,
+        "cursor": "cursor",
     }
     assert stdout.count("\n") == 1
     assert stderr == ""

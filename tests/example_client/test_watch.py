@@ -1,5 +1,4 @@
 import asyncio
-import io
 
 import pytest
 
@@ -7,65 +6,15 @@ from example_client import watch
 from example_client.backoff import Backoff
 from example_client.errors import NotPermitted, Refused, Unreachable
 from example_client.output import Output
-from example_client.session import Endpoint
-from example_client.watch import Watch
-from tests.example_client.test_output import PATIENT
-
-NOTIFICATION = {"message": "New patient added", "patient": PATIENT}
-NEW = {"data": {"onNewPatient": NOTIFICATION}}
-DISCHARGED = {"data": {"onPatientChanged": {**NOTIFICATION, "change": "DISCHARGED"}}}
-CONFIRMATION = {"data": None}
-
-
-def failed(code):
-    return {"data": None, "errors": [{"message": "No.", "extensions": {"code": code}}]}
-
-
-class Watched:
-    """A watch that runs to its end; what it printed, and the error that ended it."""
-
-    def __init__(self):
-        self._stdout, self._stderr = io.StringIO(), io.StringIO()
-        self.output = Output(as_json=False, stdout=self._stdout, stderr=self._stderr)
-        self.error = None
-
-    async def run(self, url, category=None, backoff=None):
-        backoff = backoff or Backoff(0.01, 0.02)
-        with pytest.raises(Exception) as error:  # noqa: PT011  returned, and looked at
-            async with asyncio.timeout(10):
-                await Watch(Endpoint(url), category, self.output, backoff).run()
-        self.error = error.value
-        return self
-
-    @property
-    def kinds(self):
-        return [line.split()[1] for line in self._stdout.getvalue().splitlines()]
-
-    @property
-    def status(self):
-        return self._stderr.getvalue().splitlines()
-
-
-async def watched(serve, *scripts, **kwargs):
-    """Watch a server that plays one script a connection, given the subscriptions' ids."""
-    remaining = list(scripts)
-
-    async def script(server):
-        await remaining.pop(0)(server, *await server.subscriptions())
-
-    async with serve(script) as url:
-        return await Watched().run(url, **kwargs)
-
-
-async def confirm(server, *ids):
-    for op_id in ids:
-        await server.send("next", op_id, CONFIRMATION)
-
-
-async def end(server, op_id):
-    """End the client for good; what was sent before has been read by then."""
-    await server.send("error", op_id, failed("FORBIDDEN")["errors"])
-    await server.ws.receive()
+from tests.example_client.watched import (
+    DISCHARGED,
+    NEW,
+    Watched,
+    confirm,
+    end,
+    failed,
+    watched,
+)
 
 
 async def test_events_of_both_subscriptions_are_printed_in_order(serve):
@@ -118,7 +67,7 @@ async def test_a_server_that_confirms_nothing_is_watched_as_well(serve, monkeypa
         def status(self, text):
             said.set()
 
-    monkeypatch.setattr("tests.example_client.test_watch.Output", Listening)
+    monkeypatch.setattr("tests.example_client.watched.Output", Listening)
     result = await watched(serve, script)
     assert result.kinds == ["NEW"]
 
@@ -128,14 +77,16 @@ async def test_the_category_is_sent(serve):
 
     async def script(server):
         await server.acknowledge()
-        for _ in range(2):
+        for answered in (True, False, False):
             message = await server.receive("subscribe")
-            seen.append(message["payload"]["variables"])
+            if answered:
+                await server.answer(message["id"], {"position": "P"})
+            seen.append(message["payload"].get("variables"))
         await end(server, message["id"])
 
     async with serve(script) as url:
         await Watched().run(url, "II")
-    assert seen == [{"category": "II"}] * 2
+    assert seen[1:] == [{"category": "II", "after": "P"}] * 2
 
 
 async def test_a_lost_connection_is_said_and_made_again(serve):
@@ -154,6 +105,7 @@ async def test_a_lost_connection_is_said_and_made_again(serve):
     assert first.startswith("watching")
     assert second.startswith("connection lost (1012: restart), trying again in 0.0 s")
     assert third.startswith("connected again, watching all categories")
+    assert third.endswith(" from where it stopped")
 
 
 class RecordingBackoff(Backoff):
