@@ -11,8 +11,10 @@ from django.contrib.auth.models import User
 from django.core.management import BaseCommand, call_command
 from django.db import connections, transaction
 
-from live.fanout import HUB_GROUP
+from live import log, records
 from live.payload import PayloadError, unpack
+from live.records import Kind
+from live.sender import HUB_GROUP, sender
 from live.subscription import Subscription
 
 SECRET = "Ada Lovelace"
@@ -41,6 +43,17 @@ class OnOther(Subscription):
         return OnOther(n=payload)
 
 
+class OnPassing(Subscription):
+    """Passes the log."""
+
+    durable = False
+    n = graphene.Int()
+
+    @staticmethod
+    def publish(payload, info):
+        return OnPassing(n=payload)
+
+
 class Heard:
     """What the hubs of all processes would hear."""
 
@@ -51,13 +64,21 @@ class Heard:
         async with asyncio.timeout(SECONDS):
             return [await self._layer.receive(self._channel) for _ in range(count)]
 
+    async def records(self, count):
+        """Return what `count` messages tell, each of one record of the log."""
+        messages = await self.messages(count)
+        assert {message["type"] for message in messages} == {"live.log"}
+        return [records.unpack(packed) for message in messages for packed in message["records"]]
+
     async def payloads(self, count):
-        return [unpack(message["payload"]) for message in await self.messages(count)]
+        return [unpack(record.body) for record in await self.records(count)]
 
     async def only(self, *expected):
         """Assert that this is what was heard, and nothing after it."""
-        await OnOther.broadcast(payload="end")
-        assert await self.payloads(len(expected) + 1) == [*expected, "end"]
+        sender().put({"type": "end"})
+        if expected:
+            assert await self.payloads(len(expected)) == [*expected]
+        assert await self.messages(1) == [{"type": "end"}]
 
 
 @pytest.fixture
@@ -158,13 +179,17 @@ async def test_a_layer_that_fails_does_not_fail_what_is_committed(heard, monkeyp
         with transaction.atomic():
             OnCall.broadcast(payload=SECRET)
             User.objects.create_user("a")
-        return User.objects.count()
+        assert sender().flush(SECONDS)
+        return User.objects.count(), log.read(1, 9)
 
+    await OnCall.broadcast(payload=1)
+    assert await heard.payloads(1) == [1]
     monkeypatch.setattr(get_channel_layer(), "group_send", fail)
-    assert await in_thread(write) == 1
-    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert len(errors) == 1
-    assert "OnCall" in errors[0].getMessage()
+    users, [_, (_, packed)] = await in_thread(write)
+    # Whoever misses the message reads the log.
+    assert (users, unpack(records.unpack(packed).body)) == (1, SECRET)
+    errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert errors == ["The channel layer does not send: ConnectionRefusedError"]
     assert SECRET not in caplog.text
 
 
@@ -217,7 +242,7 @@ async def test_groups_are_a_classs_own(heard):
     await OnCall.broadcast(group=["a", "b"], payload=3)
     await OnCall.broadcast(group=("a",), payload=4)
     await OnCall.broadcast(payload=5)
-    groups = [message["groups"] for message in await heard.messages(5)]
+    groups = [[*record.groups] for record in await heard.records(5)]
     a, b = OnCall.group_names(["a", "b"])
     assert groups == [[a], OnOther.group_names("a"), [a, b], [a], OnCall.group_names(None)]
     assert len({a, b, *OnOther.group_names("a"), *OnCall.group_names(None)}) == 4
@@ -227,13 +252,36 @@ async def test_unsubscribe_names_the_group(heard):
     await OnCall.unsubscribe(group="a")
     await in_thread(lambda: OnCall.unsubscribe(group="a"))
     await in_thread(lambda: OnCall.unsubscribe_sync())
-    messages = await heard.messages(3)
-    assert {message["type"] for message in messages} == {"live.unsubscribe"}
-    assert [m["groups"] for m in messages] == [
+    told = await heard.records(3)
+    assert {record.kind for record in told} == {Kind.UNSUBSCRIBE}
+    assert [[*record.groups] for record in told] == [
         OnCall.group_names("a"),
         OnCall.group_names("a"),
         OnCall.group_names(None),
     ]
+
+
+# ---- past the log
+
+
+async def test_what_is_not_durable_is_sent_on_commit_and_not_kept(heard):
+    def write():
+        with transaction.atomic():
+            OnPassing.broadcast(group="a", payload=1)
+            with transaction.atomic():
+                OnPassing.broadcast_sync(payload="rolled back")
+                transaction.set_rollback(True)
+        OnPassing.unsubscribe(group="a")
+        return log.read(1, 9)
+
+    await OnPassing.broadcast(payload=0)
+    assert await in_thread(write) == []
+    messages = await heard.messages(3)
+    assert {message["type"] for message in messages} == {"live.passing"}
+    told = [records.unpack(message["record"]) for message in messages]
+    assert [unpack(record.body) for record in told[:2]] == [0, 1]
+    assert [*told[1].groups] == OnPassing.group_names("a")
+    assert told[2] == records.unsubscribe(OnPassing.group_names("a"))
 
 
 # ---- what cannot be packed
