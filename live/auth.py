@@ -1,6 +1,8 @@
 """Who is behind a connection, what they may do, and whether that is still so."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY, get_user, get_user_model
@@ -19,6 +21,8 @@ from live.tokens import bearer_secret, find_token, revoke_token, token_is_valid
 
 # Where a connection that came with a token keeps the token's id.
 TOKEN_ID = "access_token_id"  # noqa: S105  a key, no secret
+# Where a socket keeps the lock of who is behind it.
+_LOCK = "identity_lock"
 
 
 def require_login(user: Any) -> None:
@@ -111,7 +115,8 @@ def present_user(scope: dict[str, Any]) -> Any:
     user was deactivated. What the user may do is read along, so that asking for it later
     needs no database.
     """
-    user = _user_of_token(scope) if TOKEN_ID in scope else _user_of_session(scope)
+    with _identity(scope):
+        user = _user_of_token(scope) if TOKEN_ID in scope else _user_of_session(scope)
     if user is None or not user.is_active:
         return AnonymousUser()
     user.get_all_permissions()
@@ -151,12 +156,13 @@ def login(context: Context, *, username: str, password: str) -> bool:
     user = throttle.authenticate(request, username=username, password=password)
     if user is None:
         return False
-    django_login(request, user)
-    if context.channels_scope is not None:
-        # Over HTTP, Django's middleware does it.
-        request.session.save()
-        context.channels_scope.pop(TOKEN_ID, None)
-    context.user = user
+    with _identity(context.channels_scope):
+        django_login(request, user)
+        if context.channels_scope is not None:
+            # Over HTTP, Django's middleware does it.
+            request.session.save()
+            context.channels_scope.pop(TOKEN_ID, None)
+        context.user = user
     return True
 
 
@@ -165,6 +171,11 @@ def logout(context: Context) -> None:
 
     Sync: call it from a worker thread.
     """
+    with _identity(context.channels_scope):
+        _log_out(context)
+
+
+def _log_out(context: Context) -> None:
     if context.channels_scope is None:
         token_id = getattr(context.request, TOKEN_ID, None)
     else:
@@ -175,6 +186,15 @@ def logout(context: Context) -> None:
             revoke_token(token=token)
     django_logout(_request(context))
     context.user = AnonymousUser()
+
+
+def _identity(scope: dict[str, Any] | None) -> AbstractContextManager[Any]:
+    """Let one at a time look at, or change, who is behind a socket (None: an HTTP request).
+
+    The end of the former session is told to all sockets, and its own would look for whom it
+    has in the midst of the change: it would find nobody, and close.
+    """
+    return nullcontext() if scope is None else scope.setdefault(_LOCK, Lock())
 
 
 def _request(context: Context) -> HttpRequest:

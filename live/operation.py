@@ -72,10 +72,12 @@ class Operation:
         user = scope.get("user")
         context = self._context(request)
         manager = self.socket.middleware_manager
-        result = await run(self.socket.schema, document, request, context, manager)
-        self._send_result(result)
-        if scope.get("user") is not user:
-            self.socket.rights.user_changed(user)
+        try:
+            result = await run(self.socket.schema, document, request, context, manager)
+            self._send_result(result)
+        finally:
+            if scope.get("user") is not user:
+                self.socket.rights.user_changed(user)
 
     def _context(self, request: Request) -> Context:
         scope, channel = self.socket.scope, self.socket.channel_name

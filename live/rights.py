@@ -75,6 +75,8 @@ class Rights:
     async def _reauthorize(self, was: int | None) -> None:
         socket = self._socket
         before = socket.scope.get("user")
+        if was is not None and auth.user_id(socket.scope) != was:
+            return  # logged in or out already, which has us look again by itself
         user = await in_worker_thread(auth.present_user)(socket.scope)
         if socket.scope.get("user") is not before:
             return  # logged in or out meanwhile, which has us look again by itself

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -11,6 +12,7 @@ from django.test import AsyncClient, RequestFactory
 
 from live import auth
 from live.errors import Forbidden, Unauthenticated
+from live.fanout import Hub
 from live.models import AccessToken
 from live.tokens import issue_token, revoke_token
 from server.asgi import application
@@ -292,3 +294,35 @@ async def test_another_user_on_the_same_socket_has_their_own_rights(nurse, visit
         kinds = [(await wire.receive())["type"] for _ in range(3)]
         assert sorted(kinds) == ["complete", "error", "next"]
         assert await wire.subscribe(subscription, "3") == ["FORBIDDEN"]
+
+
+@pytest.mark.parametrize("name", ["login", "logout"])
+async def test_a_socket_does_not_look_for_its_user_in_the_midst_of_a_change(
+    nurse, visitor, monkeypatch, name
+):
+    """The end of its former session is told to all sockets, itself too, before it has a new one."""
+    looked, change, look = Event(), getattr(auth, f"django_{name}"), auth.present_user
+
+    def slowly(*arguments):
+        looked.clear()
+        change(*arguments)
+        looked.wait(0.5)  # in vain: a look waits until the change is over
+
+    def looking(scope):
+        user = look(scope)
+        looked.set()
+        return user
+
+    monkeypatch.setattr(auth, f"django_{name}", slowly)
+    monkeypatch.setattr(auth, "present_user", looking)
+    client = AsyncClient()
+    await client.aforce_login(nurse)
+    cookie = f"sessionid={client.cookies['sessionid'].value}".encode()
+    async with Wire(application, headers=((b"cookie", cookie),)) as wire:
+        await Hub.current().listening()
+        assert (await wire.ask(ME))["data"]["me"] == {"username": "nurse"}
+        arguments = '(username: "visitor", password: "visitor")' if name == "login" else ""
+        answer = await wire.ask(f"mutation {{ {name}{arguments} {{ ok }} }}")
+        assert answer["data"][name]["ok"]
+        now = {"username": "visitor"} if name == "login" else None
+        assert (await wire.ask(ME))["data"]["me"] == now
