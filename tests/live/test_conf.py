@@ -45,6 +45,11 @@ def test_every_default_is_used_by_the_engine(name):
     assert any(f"conf.{name}" in source.read_text() for source in sources)
 
 
+# Those that are chosen from words.
+WORDS = {"BROADCAST": "events", "INTROSPECTION": None}
+
+
 def test_every_default_is_a_bound():
     """0 would switch off, or refuse all; none of them does by default."""
-    assert all(value > 0 for value in DEFAULTS.values() if value is not None)
+    assert {name: DEFAULTS[name] for name in WORDS} == WORDS
+    assert all(value > 0 for name, value in DEFAULTS.items() if name not in WORDS)

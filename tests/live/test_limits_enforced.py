@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from pathlib import Path
 
 import graphene
 import pytest
@@ -19,6 +20,7 @@ from live.views import GraphQLView
 from server.asgi import application
 from tests.live.wire import SUBPROTOCOLS, Wire, codes
 
+ROOT = Path(__file__).resolve().parents[2]
 URL = "/graphql/"
 GATE = threading.Event()
 
@@ -449,6 +451,39 @@ async def test_pings_without_an_answer(limit):
     assert counted("pong") == before + 1
 
 
+@pytest.mark.usefixtures("quick_pulse")
+@pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
+async def test_seconds_in_which_nothing_is_taken(limit, subprotocol):
+    """The server waits with a frame for a client that does not read; others go on."""
+    limit(SLOW_CLIENT_SECONDS=0.2)
+    before = counted("slow_client")
+    closes = {"code": "4411"}
+    closed = REGISTRY.get_sample_value("wardcast_closes_total", closes) or 0
+    async with Wire(CONSUMER, subprotocol=subprotocol) as reading:
+        async with Wire(stuck_after_ack, subprotocol=subprotocol) as stuck:
+            started = time.monotonic()
+            await stuck.start("{ fast }")
+            assert (await stuck.ended()).code == 4411
+            assert time.monotonic() - started >= 0.2
+        assert counted("slow_client") == before + 1
+        assert REGISTRY.get_sample_value("wardcast_closes_total", closes) == closed + 1
+        assert codes(await reading.ask("{ fast }")) == []
+
+
+async def stuck_after_ack(scope, receive, send):
+    """Be the consumer on a connection that takes no more than two frames."""
+    taken = 0
+
+    async def take(event):
+        nonlocal taken
+        taken += event["type"] == "websocket.send"
+        if taken > 2 and event["type"] == "websocket.send":
+            await asyncio.Event().wait()
+        await send(event)
+
+    await CONSUMER(scope, receive, take)
+
+
 async def test_log_ins_that_fail(settings, nurse):
     settings.ROOT_URLCONF = "server.urls"
     keys = list(settings.LOGIN_FAILURE_LIMITS)
@@ -465,15 +500,20 @@ async def test_log_ins_that_fail(settings, nurse):
 
 # ---- nothing forgotten
 
-# Where each setting's limit is tested; those without a client's limit say so.
+# Where each setting's limit is tested: here, or in a file; None is no limit of a client's.
 TESTED = {
     "MAX_WORKER_THREADS": None,
     "DOCUMENT_CACHE_SIZE": None,
+    "BROADCAST": "tests/live/test_sending.py",
+    "POLL_EVERY": "tests/live/test_follower.py",
+    "EVENTS_IN_MEMORY": "tests/live/test_resume.py",
     "SEND_PING_EVERY": test_pings_without_an_answer,
     "CONNECTION_INIT_WAIT_TIMEOUT": test_seconds_before_init,
     "IDLE_TIMEOUT": test_seconds_idle,
-    "OUTBOX_SIZE": "tests/live/test_outbox.py",
-    "NOTIFICATION_QUEUE_LIMIT": "tests/live/test_cohort.py",
+    "OUTBOX_SIZE": "tests/live/test_races.py",
+    "NOTIFICATIONS_IN_OUTBOX": "tests/live/test_slow_clients.py",
+    "SLOW_CLIENT_SECONDS": test_seconds_in_which_nothing_is_taken,
+    "NOTIFICATION_QUEUE_LIMIT": "tests/live/test_slow_clients.py",
     "RECHECK_EVERY": "tests/live/test_pulse.py",
     "MAX_MESSAGE_BYTES": test_message_bytes,
     "MAX_QUERY_TOKENS": test_a_document_over_a_socket,
@@ -499,3 +539,8 @@ TESTED = {
 
 def test_every_setting_is_tested():
     assert TESTED.keys() == DEFAULTS.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, where in TESTED.items() if isinstance(where, str)])
+def test_the_file_that_is_said_to_test_a_setting_does(name):
+    assert name in (ROOT / TESTED[name]).read_text()
