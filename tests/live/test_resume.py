@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils import timezone
 
-from live import log, sending, shelf
+from live import log, metrics, sending, shelf
 from live.cursor import Cursor, decode, encode
 from live.fanout import Hub
 from tests.live.engine import until
@@ -468,6 +468,7 @@ async def test_who_goes_in_the_middle_leaves_nothing_behind():
     hub = Hub.current()
     assert hub._cohorts == hub._groups == {}
     assert hub.sockets == set()
+    assert metrics.replaying._value.get() == 0
 
 
 async def test_who_completes_in_the_middle_hears_no_more():
@@ -478,5 +479,8 @@ async def test_who_completes_in_the_middle_hears_no_more():
         await read(wire, 20)
         await wire.send(id="1", type="complete")
         Desk.gate.set()
+        async with connect() as other:
+            assert await other.subscribe(NOTES, after=start) == []
+            assert (await read(other, 22))[-1] == "never"
         assert (await wire.ask("{ __typename }", "2"))["data"]
         assert not any("never" in frame for frame in wire.frames)
