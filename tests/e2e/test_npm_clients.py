@@ -30,13 +30,16 @@ async def client(request, server):
         yield running
 
 
+OF_THE_CLIENT = {"__typename", "cursor"}
+
+
 def plain(value):
-    """Return `value` without the `__typename` that Apollo asks for by itself."""
+    """Return `value` without what Apollo asks for by itself, and without cursors."""
     if isinstance(value, list):
         return [plain(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: plain(item) for name, item in value.items() if name != "__typename"}
+    return {name: plain(item) for name, item in value.items() if name not in OF_THE_CLIENT}
 
 
 async def ask(client, query, variables=None):

@@ -1,7 +1,8 @@
 // snippet
-import { ApolloClient, gql, InMemoryCache } from "@apollo/client";
+import { ApolloClient, ApolloLink, gql, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { createClient } from "graphql-ws";
+import { tap } from "rxjs";
 import WebSocket from "ws";
 import { logIn, withCookie } from "./session.mjs";
 
@@ -12,18 +13,31 @@ const socket = createClient({
   url: url.replace("http", "ws"),
   webSocketImpl: withCookie(WebSocket, cookie),
   connectionParams: { confirmSubscriptions: true }, // see socket.on("message") below
+  retryAttempts: Infinity,
+  shouldRetry: () => true, // also where nothing listens, as while a server starts again
 });
+const resume = new ApolloLink((operation, forward) =>
+  forward(operation).pipe(
+    tap(({ data }) => {
+      const cursor = data?.onNewPatient?.cursor;
+      if (cursor) operation.variables.after = cursor; // resume (3)
+    }),
+  ),
+);
 // Queries and mutations may go over the same socket.
-const client = new ApolloClient({ link: new GraphQLWsLink(socket), cache: new InMemoryCache() });
+const link = resume.concat(new GraphQLWsLink(socket));
+const client = new ApolloClient({ link, cache: new InMemoryCache() });
+const { data } = await client.query({ query: gql`{ position }` }); // resume (1)
 
 const subscription = client
   .subscribe({
     query: gql`
-      subscription ($category: String) {
-        onNewPatient(category: $category) { message patient { name } }
+      subscription ($category: String, $after: String) {
+        onNewPatient(category: $category, after: $after) { cursor message patient { name } }
       }
     `,
-    variables: { category },
+    variables: { category, after: data.position }, // resume (2)
+    fetchPolicy: "no-cache", // an event is told once, and no entity to keep
   })
   .subscribe(({ data, error }) => {
     if (error) console.error("failed:", error);

@@ -10,18 +10,26 @@ const client = createClient({
   url: url.replace("http", "ws"),
   webSocketImpl: withCookie(WebSocket, cookie),
   connectionParams: { confirmSubscriptions: true },
+  retryAttempts: Infinity,
+  shouldRetry: () => true, // also where nothing listens, as while a server starts again
 });
+const { value } = await client.iterate({ query: "{ position }" }).next(); // resume (1)
+const variables = { category, after: value.data.position }; // resume (2)
 
 const unsubscribe = client.subscribe(
   {
-    query: `subscription ($category: String) {
-      onNewPatient(category: $category) { message patient { name } }
+    query: `subscription ($category: String, $after: String) {
+      onNewPatient(category: $category, after: $after) { cursor message patient { name } }
     }`,
-    variables: { category },
+    variables,
   },
   {
-    // The confirmation that was asked for has no data: from then on nothing is missed.
-    next: ({ data }) => console.log(data ? JSON.stringify(data.onNewPatient) : "ready"),
+    next: ({ data, errors }) => {
+      if (errors) return console.error("failed:", errors);
+      if (!data) return console.log("ready"); // the confirmation that was asked for
+      console.log(JSON.stringify(data.onNewPatient));
+      variables.after = data.onNewPatient.cursor; // resume (3)
+    },
     error: (error) => console.error("failed:", error),
     complete: () => {},
   },

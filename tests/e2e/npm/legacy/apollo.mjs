@@ -1,5 +1,5 @@
 // snippet
-import { ApolloClient, gql, InMemoryCache } from "@apollo/client/core/index.js";
+import { ApolloClient, ApolloLink, gql, InMemoryCache, Observable } from "@apollo/client/core/index.js";
 import { WebSocketLink } from "@apollo/client/link/ws/index.js";
 import { SubscriptionClient } from "subscriptions-transport-ws";
 import WebSocket from "ws";
@@ -13,17 +13,26 @@ const socket = new SubscriptionClient(
   { reconnect: true, connectionParams: { confirmSubscriptions: true } },
   withCookie(WebSocket, cookie),
 );
+const resume = new ApolloLink((operation, forward) =>
+  Observable.from(forward(operation)).map((result) => {
+    const cursor = result.data?.onNewPatient?.cursor;
+    if (cursor) operation.variables.after = cursor; // resume (3)
+    return result;
+  }),
+);
 // Queries and mutations may go over the same socket.
-const client = new ApolloClient({ link: new WebSocketLink(socket), cache: new InMemoryCache() });
+const link = resume.concat(new WebSocketLink(socket));
+const client = new ApolloClient({ link, cache: new InMemoryCache() });
+const { data } = await client.query({ query: gql`{ position }` }); // resume (1)
 
 const subscription = client
   .subscribe({
     query: gql`
-      subscription ($category: String) {
-        onNewPatient(category: $category) { message patient { name } }
+      subscription ($category: String, $after: String) {
+        onNewPatient(category: $category, after: $after) { cursor message patient { name } }
       }
     `,
-    variables: { category },
+    variables: { category, after: data.position }, // resume (2)
     fetchPolicy: "no-cache", // an event is told once, and no entity to keep
   })
   .subscribe({

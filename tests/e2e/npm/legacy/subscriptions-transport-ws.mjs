@@ -11,17 +11,25 @@ const client = new SubscriptionClient(
   { reconnect: true, connectionParams: { confirmSubscriptions: true } },
   withCookie(WebSocket, cookie),
 );
+const { data } = await new Promise((next, error) =>
+  client.request({ query: "{ position }" }).subscribe({ next, error }), // resume (1)
+);
+const variables = { category, after: data.position }; // resume (2)
 
 const subscription = client
   .request({
-    query: `subscription ($category: String) {
-      onNewPatient(category: $category) { message patient { name } }
+    query: `subscription ($category: String, $after: String) {
+      onNewPatient(category: $category, after: $after) { cursor message patient { name } }
     }`,
-    variables: { category },
+    variables,
   })
   .subscribe({
-    // The confirmation that was asked for has no data: from then on nothing is missed.
-    next: ({ data }) => console.log(data ? JSON.stringify(data.onNewPatient) : "ready"),
+    next: ({ data, errors }) => {
+      if (errors) return console.error("failed:", errors);
+      if (!data) return console.log("ready"); // the confirmation that was asked for
+      console.log(JSON.stringify(data.onNewPatient));
+      variables.after = data.onNewPatient.cursor; // resume (3)
+    },
     error: (error) => console.error("failed:", error),
   });
 // end of snippet
