@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.e2e.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
@@ -20,14 +22,6 @@ nurse = User.objects.create_user("nurse", password="nurse")
 nurse.user_permissions.add(Permission.objects.get(codename="view_patient"))
 User.objects.create_user("visitor", password="visitor")
 """
-
-
-def free_port() -> int:
-    """Return a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
 
 # A module's tests are a crowd under one name, quicker than any ward's screens.
 CROWD = {"REQUESTS_PER_SECOND_OF_CLIENT": 1000, "REQUESTS_AT_ONCE_OF_CLIENT": 10_000}

@@ -6,7 +6,6 @@ Each can be stopped, killed, paused and started again, on the same port and with
 import contextlib
 import getpass
 import os
-import random
 import shutil
 import signal
 import socket
@@ -15,8 +14,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.e2e.ports import free_port
+
 SECONDS = 30
-PORTS = range(15_000, 32_000)
 
 
 class Service:
@@ -73,7 +73,7 @@ class Redis(Service):
     """A Redis without a disk; `program` is redis-server's path."""
 
     def __init__(self, program: str) -> None:
-        port = lasting_port()
+        port = free_port()
         super().__init__([program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""], port)
 
     @property
@@ -96,14 +96,14 @@ class Postgres(Service):
 
     Args:
         binaries: the folder of PostgreSQL's programs.
-        folder: an empty folder that PostgreSQL's user may enter.
+        folder: an empty folder, or none yet, that PostgreSQL's user may enter.
         settings: more settings, as "name=value".
     """
 
     stop_signal = signal.SIGINT
 
     def __init__(self, binaries: Path, folder: Path, settings: Sequence[str] = ()) -> None:
-        port = lasting_port()
+        port = free_port()
         self._binaries = binaries
         # PostgreSQL refuses to run as root.
         self.user = "postgres" if os.getuid() == 0 else None
@@ -116,7 +116,8 @@ class Postgres(Service):
         return f"postgres://{self.user or getpass.getuser()}@127.0.0.1:{self.port}/postgres"
 
     def create(self) -> None:
-        """Make its data folder."""
+        """Make its data folder, below `folder`."""
+        self.folder.mkdir(exist_ok=True)
         if self.user:
             shutil.chown(self.folder, self.user)
         command = [self._binaries / "initdb", "-D", self.folder / "data", "-A", "trust"]
@@ -162,19 +163,6 @@ def running(service: Service) -> Iterator[Service]:
         if service.process:
             service.resume()
         service.stop()
-
-
-def lasting_port() -> int:
-    """Return a free TCP port that stays free while whatever has it is restarted.
-
-    It is below those that Linux gives to clients: one that tries to connect again and again
-    would be given the very port that it tries, and keep it.
-    """
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import require_program
 from tests.e2e.clients import Client, Refused
+from tests.e2e.faults.installation import open_folder
 from tests.e2e.programs import missing
 from tests.e2e.servers import ROOT, Server
 from tests.e2e.services import postgres_binaries, postgres_server, redis_server
@@ -56,24 +57,23 @@ WATCH = "subscription { onNewPatient { patient { name } } }"
 
 
 @pytest.fixture(scope="module")
-def wardcast(tmp_path_factory):
+def wardcast():
     """A gunicorn worker on PostgreSQL and Redis, and an import root; no Celery worker runs."""
     redis = require_program("redis-server", "redis-server")
     binaries = postgres_binaries() or missing("PostgreSQL: apt-get install postgresql")
-    folder, data = tmp_path_factory.mktemp("imports"), tmp_path_factory.mktemp("postgres")
-    for parent in (data, *data.parents[:2]):
-        parent.chmod(0o755)  # PostgreSQL's own user has to come in
-    with redis_server(redis) as redis_url, postgres_server(binaries, data) as database_url:
+    with ExitStack() as stack:
+        folder = stack.enter_context(open_folder())
+        database = postgres_server(binaries, folder / "postgres")
         environment = {
-            "REDIS_URL": redis_url,
-            "DATABASE_URL": database_url,
+            "REDIS_URL": stack.enter_context(redis_server(redis)),
+            "DATABASE_URL": stack.enter_context(database),
             "IMPORT_ROOT": str(folder / "root"),
             "IMPORT_SILENCE_SECONDS": str(SILENCE_SECONDS),
         }
         server = Server(folder, kind="gunicorn", environment=environment).prepare()
         server.shell(STAFF)
+        stack.callback(server.stop)
         yield server.start()
-        server.stop()
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """Two server processes on real PostgreSQL and Redis are one: events and rights reach both."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from tests.conftest import require_program
 from tests.e2e.clients import Client, Closed
+from tests.e2e.faults.installation import open_folder
 from tests.e2e.programs import missing
 from tests.e2e.servers import Server
 from tests.e2e.services import postgres_binaries, postgres_server, redis_server
@@ -15,24 +18,24 @@ CREATE = """mutation ($name: String!) {
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def pair():
     """A Daphne and a gunicorn worker that share a database and a Redis."""
     redis = require_program("redis-server", "redis-server")
     binaries = postgres_binaries() or missing("PostgreSQL: apt-get install postgresql")
-    folder = tmp_path_factory.mktemp("services")
-    data = tmp_path_factory.mktemp("postgres")
-    for parent in (data, *data.parents[:2]):
-        parent.chmod(0o755)  # PostgreSQL's own user has to come in
-    with redis_server(redis) as redis_url, postgres_server(binaries, data) as database_url:
-        environment = {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
+    with ExitStack() as stack:
+        folder = stack.enter_context(open_folder())
+        database = postgres_server(binaries, folder / "postgres")
+        environment = {
+            "REDIS_URL": stack.enter_context(redis_server(redis)),
+            "DATABASE_URL": stack.enter_context(database),
+        }
         first = Server(folder / "first", environment=environment).prepare()
         second = Server(folder / "second", kind="gunicorn", environment=environment)
         second._secret_key = first._secret_key
-        first.start()
-        second.start()
+        for server in (first, second):
+            stack.callback(server.stop)
+            server.start()
         yield first, second
-        first.stop()
-        second.stop()
 
 
 async def test_an_event_of_any_process_reaches_all(pair):

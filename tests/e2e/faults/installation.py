@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.e2e.clients import Browser, data_of
 from tests.e2e.servers import Server
-from tests.e2e.services import Postgres, Redis, lasting_port, postgres_binaries, running
+from tests.e2e.services import Postgres, Redis, postgres_binaries, running
 
 # All clients are one user's, and come back quicker than people do.
 LIMITS = {
@@ -32,7 +32,7 @@ def open_folder() -> Iterator[Path]:
 
     Pytest's are no such folders: it closes them to others whenever one begins somewhere.
     """
-    with TemporaryDirectory(prefix="wardcast-faults-") as name:
+    with TemporaryDirectory(prefix="wardcast-services-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
@@ -87,7 +87,6 @@ class Installation:
         database = f"sqlite:///{folder}/db.sqlite3"
         if services:
             self.redis = Redis(shutil.which("redis-server"))
-            (folder / "postgres").mkdir()
             place = (postgres_binaries(), folder / "postgres")
             self.postgres = Postgres(*place, settings=["track_commit_timestamp=on"])
             database = self.postgres.url
@@ -98,7 +97,7 @@ class Installation:
             "LIVE": json.dumps({**LIMITS, **(settings or {})}),
         }
         self.servers = [
-            Victim(folder / f"{number}-{kind}", kind, environment, port=lasting_port())
+            Victim(folder / f"{number}-{kind}", kind, environment)
             for number, kind in enumerate(kinds)
         ]
         for server in self.servers:
