@@ -1,6 +1,8 @@
 """What a client sees of an error, and that nothing of a patient is in it, nor in any log."""
 
+import asyncio
 import enum
+import gc
 import json
 import logging
 import re
@@ -15,10 +17,11 @@ from django.urls import path
 from graphql import GraphQLError
 from prometheus_client import generate_latest
 
-from live import errors
+from live import errors, log, records
 from live.consumer import LiveConsumer
 from live.errors import BadInput, Forbidden, NotFound, Unauthenticated, format_error
 from live.payload import PayloadError
+from live.sender import sender
 from live.subscription import Subscription
 from live.views import GraphQLView
 from tests.live.wire import LEGACY, SUBPROTOCOLS, TRANSPORT_WS, Wire, codes
@@ -385,27 +388,32 @@ async def test_a_channel_layer_that_quotes_what_it_cannot_send(logged, monkeypat
     async def refuse(group, message):
         raise ConnectionError(f"cannot send {NAME}")
 
+    assert await told()  # whose failures before this test are over by it
     monkeypatch.setattr(get_channel_layer(), "group_send", refuse)
-    await sync_to_async(OnThing.broadcast_sync)(payload=NAME)
-    assert "OnThing" in logged()
+    assert await told()
+    assert "The channel layer does not send: ConnectionError" in logged()
     assert_unseen(logged())
 
 
-async def test_an_unpublished_broadcast_leaves_no_traceback(logged, monkeypatch):
+async def told():
+    """Broadcast, and return True once the channel layer has it, or refused it."""
+    await sync_to_async(OnThing.broadcast_sync)(payload=NAME)
+    return await asyncio.to_thread(sender().flush, 20)
+
+
+@pytest.mark.parametrize("fails", [log, records], ids=["log", "record"])
+async def test_an_unpublished_broadcast_leaves_no_traceback(logged, monkeypatch, fails):
     """From async code it is a task, which nobody may await."""
-    import asyncio
-    import gc
 
-    from channels.layers import get_channel_layer
-
-    async def refuse(group, message):
+    def refuse(*_):
         raise ConnectionError(f"cannot send {NAME}")
 
-    monkeypatch.setattr(get_channel_layer(), "group_send", refuse)
+    monkeypatch.setattr(fails, "append" if fails is log else "pack", refuse)
     task = OnThing.broadcast(payload=NAME)
     await asyncio.wait([task])
     del task
     gc.collect()
+    assert "A broadcast was not sent: ConnectionError" in logged()
     assert_unseen(logged())
 
 
