@@ -170,6 +170,8 @@ class Outbox:
             del self._waiting[index]
 
     def _broken(self) -> None:
+        # Nobody takes it any more; and whoever waits for room goes on by it.
+        self._waiting.clear()
         if not self.closed:
             self.closed = True
             self._on_broken()

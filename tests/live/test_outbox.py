@@ -1,19 +1,21 @@
 """Frames leave in order, whether the server takes them at once or makes the socket wait."""
 
 import asyncio
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.outbox import Outbox, _Continued
+from live.outbox import Body, Outbox
+from tests.live.engine import turns
 
 
 class Server:
-    """An ASGI `send` that takes frames at once while `open`, and else when it is let."""
+    """An ASGI server that takes frames at once while `open`, and else when it is let."""
 
     def __init__(self):
-        self.open = True
+        self.open = self.takes_bytes = True
         self.frames = []
         self.waiting = []
 
@@ -24,6 +26,13 @@ class Server:
             await turn
         assert message["type"] == "websocket.send"
         self.frames.append(message["text"])
+
+    def write(self, data):
+        """The frame extension: bytes that need no message."""
+        if self.open and self.takes_bytes:
+            self.frames.append(data.decode())
+            return True
+        return False
 
     async def let_one(self):
         """Take the frame that waits, and let what follows come."""
@@ -42,15 +51,15 @@ class Ends:
         self.breaks += 1
 
 
-async def turns():
-    """Give the loop as many turns as a step of the writer takes."""
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-def make(server, most=10, send=None):
+def make(server, most=10, most_shared=5, send=None, write=None):
     ends = Ends()
-    return Outbox(send or server.send, most, ends.overflow, ends.broken), ends
+    send = send or server.send
+    return Outbox(send, most, most_shared, ends.overflow, ends.broken, write), ends
+
+
+def share(outbox, text, newest=None):
+    """Put a message that many get; its frame is `text` in braces."""
+    return outbox.put_shared("{", b"{", Body(text), newest=newest)
 
 
 # ---- order
@@ -80,16 +89,25 @@ async def test_what_comes_while_the_server_waits_is_sent_after_it():
     assert server.frames == ["a", "b", "c"]
 
 
-@given(st.lists(st.sampled_from(["put", "shut", "open", "let", "turn"]), max_size=60))
-def test_the_order_holds_however_the_server_takes(steps):
+STEPS = ["put", "share", "shut", "open", "let", "turn", "bytes", "text"]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=60), st.booleans())
+def test_the_order_holds_however_the_server_takes(steps, extended):
     async def play():
         server = Server()
-        outbox, ends = make(server, most=1000)
+        write = server.write if extended else None
+        outbox, ends = make(server, most=1000, most_shared=500, write=write)
         put = []
         for step in steps:
             if step == "put":
                 put.append(str(len(put)))
                 outbox.put(put[-1])
+            elif step == "share":
+                put.append(f"{{{len(put)}}}")
+                assert share(outbox, put[-1][1:-1])
+            elif step in ("bytes", "text"):
+                server.takes_bytes = step == "bytes"
             elif step in ("shut", "open"):
                 server.open = step == "open"
             elif step == "let" and server.waiting:
@@ -142,17 +160,79 @@ async def test_one_frame_too_many_overflows_once_and_nothing_follows():
     assert ends.overflows == 1
 
 
-@pytest.mark.parametrize(("newest", "left"), [(1, ["a9"]), (3, ["a7", "a8", "a9"])])
-async def test_a_tag_keeps_its_newest_and_never_overflows(newest, left):
+async def test_notifications_are_refused_before_answers_and_nothing_is_closed():
     server = Server()
-    outbox, ends = make(server, most=3)
+    outbox, ends = make(server, most=6, most_shared=3)
     server.open = False
-    outbox.put("first", tag="a", newest=newest)
-    for number in range(10):
-        outbox.put(f"a{number}", tag="a", newest=newest)
+    assert [share(outbox, f"{number}") for number in range(6)] == [True] * 4 + [False] * 2
+    for number in range(3):
+        outbox.put(f"answer {number}")
+    assert (ends.overflows, outbox.closed) == (0, False)
     server.open = True
     await server.let_one()
-    assert server.frames == ["first", *left]
+    # What was refused is for the caller to offer again.
+    assert server.frames == ["{0}", "{1}", "{2}", "{3}", "answer 0", "answer 1", "answer 2"]
+    assert share(outbox, "4")
+    assert server.frames[-1] == "{4}"
+
+
+@pytest.mark.parametrize(("most", "most_shared", "waits"), [(10, 100, 5), (2, 2, 1), (1, 9, 1)])
+async def test_at_most_half_of_what_may_wait_is_notifications(most, most_shared, waits):
+    server = Server()
+    outbox, _ = make(server, most, most_shared)
+    server.open = False
+    taken = [share(outbox, f"{number}") for number in range(20)]
+    assert taken.count(True) == 1 + waits
+
+
+async def test_room_is_there_when_half_of_what_waits_is_gone():
+    server = Server()
+    outbox, _ = make(server, most=100, most_shared=4)
+    await asyncio.wait_for(outbox.room(), 1)
+    server.open = False
+    while share(outbox, "n"):
+        pass
+    two = [asyncio.ensure_future(outbox.room()) for _ in range(2)]
+    await turns()
+    for left in (3, 2):
+        assert not any(one.done() for one in two)
+        await server.let_one()
+        assert len(outbox._waiting) == left
+    await asyncio.wait_for(asyncio.gather(*two), 1)
+    assert share(outbox, "n")
+
+
+@pytest.mark.parametrize("end", ["close", "break"])
+async def test_who_waits_for_room_goes_on_at_the_end(end):
+    server = Server()
+    outbox, _ = make(server)
+    server.open = False
+    while share(outbox, "n"):
+        pass
+    waits = asyncio.ensure_future(outbox.room())
+    await turns()
+    assert not waits.done()
+    if end == "close":
+        outbox.close()
+    else:
+        server.waiting.pop(0).set_exception(ConnectionResetError())
+    await asyncio.wait_for(waits, 1)
+    assert outbox.closed
+    # Not "later": there is no later.
+    assert share(outbox, "n")
+    assert server.frames == []
+
+
+@pytest.mark.parametrize(("newest", "left"), [(1, ["{a9}"]), (3, ["{a7}", "{a8}", "{a9}"])])
+async def test_a_tag_keeps_its_newest_and_is_never_refused(newest, left):
+    server = Server()
+    outbox, ends = make(server, most=3, most_shared=1)
+    server.open = False
+    share(outbox, "first", newest=("a", newest))
+    assert all(share(outbox, f"a{number}", newest=("a", newest)) for number in range(10))
+    server.open = True
+    await server.let_one()
+    assert server.frames == ["{first}", *left]
     assert ends.overflows == 0
 
 
@@ -163,11 +243,61 @@ async def test_a_tag_takes_nothing_from_others():
     outbox.put("first")
     for number in range(3):
         outbox.put(f"plain{number}")
-        outbox.put(f"a{number}", tag="a", newest=1)
-        outbox.put(f"b{number}", tag="b", newest=2)
+        share(outbox, f"a{number}", newest=("a", 1))
+        share(outbox, f"b{number}", newest=("b", 2))
     server.open = True
     await server.let_one()
-    assert server.frames == ["first", "plain0", "plain1", "b1", "plain2", "a2", "b2"]
+    assert server.frames == ["first", "plain0", "plain1", "{b1}", "plain2", "{a2}", "{b2}"]
+
+
+async def test_how_long_the_client_takes_nothing_counts_from_the_frame_it_does_not_take():
+    server = Server()
+    outbox, _ = make(server)
+    later = time.monotonic() + 100
+    outbox.put("a")
+    assert outbox.stuck_for(later) == 0
+    server.open = False
+    before = time.monotonic()
+    outbox.put("b")
+    outbox.put("c")
+    assert 0 <= later - before - outbox.stuck_for(later) < 10
+    await turns()
+    was = outbox.stuck_for(later)
+    await server.let_one()  # it takes "b", and not "c"
+    assert 0 < outbox.stuck_for(later) < was
+    await server.let_one()
+    assert outbox.stuck_for(later) == 0
+
+
+# ---- the frame extension
+
+
+async def test_a_server_with_the_extension_gets_bytes_made_once_for_all():
+    server = Server()
+    body = Body('"Bärbel"')
+    boxes = [make(server, send=None, write=server.write)[0] for _ in range(2)]
+    for number, outbox in enumerate(boxes):
+        prefix = f'{{"id":"{number}","payload":'
+        assert outbox.put_shared(prefix, prefix.encode(), body)
+    assert server.frames == [f'{{"id":"{number}","payload":"Bärbel"}}' for number in (0, 1)]
+    assert body.closing_data is body.closing_data
+
+
+async def test_bytes_that_the_server_does_not_take_go_the_usual_way():
+    server = Server()
+    outbox, ends = make(server, write=server.write)
+    server.takes_bytes = False
+    assert share(outbox, "a")
+    server.open = False
+    assert share(outbox, "b")
+    server.open = server.takes_bytes = True
+    assert share(outbox, "c")  # behind "b", which the server has not taken
+    assert server.frames == ["{a}"]
+    await turns()
+    await server.let_one()
+    assert share(outbox, "d")
+    assert server.frames == ["{a}", "{b}", "{c}", "{d}"]
+    assert (ends.overflows, ends.breaks) == (0, 0)
 
 
 # ---- ends
@@ -237,95 +367,3 @@ async def test_a_server_that_refuses_a_later_frame_is_told_too():
     await server.let_one()
     assert server.frames == ["a", "b"]
     assert ends.breaks == 1
-
-
-# ---- the rest of a coroutine
-
-
-def continued(coroutine):
-    """Take the first step of `coroutine` here and return the rest."""
-    steps = coroutine.__await__()
-    return _Continued(steps, next(steps))
-
-
-async def rest_of(coroutine):
-    return await continued(coroutine)
-
-
-async def test_the_rest_goes_on_with_the_futures_result():
-    future = asyncio.get_running_loop().create_future()
-    seen = []
-
-    async def work():
-        seen.append(await future)
-        await asyncio.sleep(0)
-        seen.append(await asyncio.sleep(0.001, "timer"))
-
-    task = asyncio.ensure_future(rest_of(work()))
-    await turns()
-    future.set_result("result")
-    await asyncio.wait_for(task, 1)
-    assert seen == ["result", "timer"]
-
-
-async def test_the_futures_exception_reaches_the_coroutine():
-    future = asyncio.get_running_loop().create_future()
-    seen = []
-
-    async def work():
-        try:
-            await future
-        except KeyError as error:
-            seen.append(error.args)
-        await asyncio.sleep(0)
-        raise ValueError("at the end")
-
-    task = asyncio.ensure_future(rest_of(work()))
-    await turns()
-    future.set_exception(KeyError("k"))
-    with pytest.raises(ValueError, match="at the end"):
-        await asyncio.wait_for(task, 1)
-    assert seen == [("k",)]
-
-
-async def test_cancelling_the_rest_reaches_the_coroutine_and_what_it_waits_for():
-    future = asyncio.get_running_loop().create_future()
-    seen = []
-
-    async def work():
-        try:
-            await future
-        finally:
-            seen.append("cleaned up")
-
-    task = asyncio.ensure_future(rest_of(work()))
-    await turns()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert seen == ["cleaned up"]
-    assert future.cancelled()
-
-
-async def test_a_coroutine_may_refuse_to_be_cancelled():
-    future = asyncio.get_running_loop().create_future()
-
-    async def work():
-        try:
-            await future
-        except asyncio.CancelledError:
-            await asyncio.sleep(0)
-
-    task = asyncio.ensure_future(rest_of(work()))
-    await turns()
-    task.cancel()
-    await asyncio.wait_for(task, 1)
-
-
-async def test_a_timeout_around_the_rest_ends_it():
-    async def work():
-        await asyncio.get_running_loop().create_future()
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await continued(work())
