@@ -32,8 +32,8 @@ class CloseCode(enum.IntEnum):
     TOO_MANY_REQUESTS = 4429
     # Ours; graphql-ws' client takes all three as reasons to connect again.
     NOT_RESPONDING = 4410  # no answer to pings, or idle for too long
-    TOO_SLOW = 4411  # frames, or events, wait beyond their bound
-    EVENTS_LOST = 4412  # the server was cut off from the channel layer
+    TOO_SLOW = 4411  # it takes nothing, or too much waits for it
+    EVENTS_LOST = 4412  # the log does not have them any more
 
 
 @dataclass(frozen=True, slots=True)
