@@ -1,12 +1,25 @@
 """Races that hooks force, and that every end of a subscription is told to it once."""
 
 import asyncio
+import time
 
 import pytest
 
+from live import log, records
 from live.fanout import Hub
 from live.protocol import SUBPROTOCOLS, TRANSPORT_WS
+from live.sending import write
+from live.threads import in_worker_thread
+from tests.live.engine import until
 from tests.live.stage import SUBSCRIPTION, USER, OnEvent, Socket, payload_of, settled
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def tell(record):
+    """Have every hub hear of a record."""
+    await in_worker_thread(write)(record)
+
 
 # ---- races of one operation
 
@@ -115,14 +128,14 @@ async def by_the_server_twice_and_disconnect(socket, stage):
 
 async def by_lost_rights(socket, stage):
     stage.forbidden = True
-    Hub.current().take({"type": "live.rights", "users": None})
+    await tell(records.rights(None))
     error = await socket.receive()
     assert error["type"] == "error"
     assert (await socket.closed())[0] == 4403
 
 
 async def by_a_kick(socket, stage):
-    Hub.current().take({"type": "live.kick", "users": [1]})
+    await tell(records.kick([1]))
     assert (await socket.closed())[0] == 4403
 
 
@@ -140,9 +153,10 @@ async def by_silence(socket, stage):
     assert await socket.closed() == (4410, "Pings are not answered")
 
 
-async def by_a_failing_layer(socket, stage):
-    Hub.current()._lost(ConnectionError())
-    assert await socket.closed() == (4412, "Events may have been missed")
+async def by_another_log(socket, stage):
+    await in_worker_thread(log.start_new_epoch)()
+    await OnEvent.broadcast(group="all", payload=1)
+    assert await socket.closed() == (4412, "Events were lost")
 
 
 ENDS = [
@@ -155,7 +169,7 @@ ENDS = [
     by_lost_rights,
     by_a_kick,
     by_too_many_messages,
-    by_a_failing_layer,
+    by_another_log,
 ]
 
 
@@ -260,39 +274,77 @@ async def test_an_audience_that_cannot_be_told_any_more_ends_the_subscription(st
         await socket.init(confirmSubscriptions=True)
         await socket.watch("subscription { onShared { value } }")
         stage.raises.add("audience")
-        Hub.current().take({"type": "live.rights", "users": [1]})
+        await tell(records.rights([1]))
         payload_of("error", await socket.receive())
         assert (await socket.closed())[0] == 4403
     assert stage.count("unsubscribed") == 1
 
 
 class Holding:
-    """An ASGI `send` that takes no more text frames once told so."""
+    """An ASGI `send` that takes no more text frames once told so, until it is let."""
 
     def __init__(self):
         self.holds = False
-        self._never = asyncio.Event()
+        self._released = asyncio.Event()
+
+    def release(self):
+        """Take what was held, and all that comes."""
+        self.holds = False
+        self._released.set()
 
     def __call__(self, send):
         async def held(message):
             if self.holds and message["type"] == "websocket.send":
-                await self._never.wait()
+                await self._released.wait()
             await send(message)
 
         return held
 
 
-async def test_a_client_that_does_not_read_is_closed(stage, settings):
-    settings.LIVE = {"OUTBOX_SIZE": 2}
+async def test_a_client_that_takes_nothing_for_too_long_is_closed(stage):
+    wire = Holding()
+    async with Socket(send=wire) as socket:
+        await socket.init(confirmSubscriptions=True)
+        await socket.watch()
+        (consumer,) = Hub.current().sockets
+        wire.holds = True
+        await OnEvent.broadcast(group="all", payload=1)
+        await until(lambda: consumer.outbox.stuck_for(time.monotonic()))
+        consumer.heartbeat.beat(time.monotonic() + 59)
+        assert not consumer.closed
+        consumer.heartbeat.beat(time.monotonic() + 61)
+        assert await socket.closed() == (4411, "The client does not read")
+    assert stage.count("unsubscribed") == 1
+
+
+async def test_a_client_that_asks_and_does_not_read_is_closed(stage, settings):
+    settings.LIVE = {"OUTBOX_SIZE": 3}
     wire = Holding()
     async with Socket(send=wire) as socket:
         await socket.init(confirmSubscriptions=True)
         await socket.watch()
         wire.holds = True
-        for number in range(4):
-            await OnEvent.broadcast(group="all", payload=number)
-        assert await socket.closed() == (4411, "The client does not keep up")
+        for _ in range(5):
+            await socket.send(type="ping")
+        assert await socket.closed() == (4411, "The client does not read")
     assert stage.count("unsubscribed") == 1
+
+
+async def test_events_alone_close_nobody(stage, settings):
+    settings.LIVE = {"OUTBOX_SIZE": 3}
+    wire = Holding()
+    async with Socket(send=wire) as socket:
+        await socket.init(confirmSubscriptions=True)
+        await socket.watch()
+        wire.holds = True
+        for number in range(10):
+            await OnEvent.broadcast(group="all", payload=number)
+        await until(lambda: Hub.current().log.position == 10)
+        wire.release()
+        for number in range(10):
+            event = payload_of("next", await socket.receive())
+            assert event == {"data": {"onEvent": {"value": number}}}
+        await socket.nothing_more()
 
 
 @pytest.mark.parametrize("payload", ["boom", "object", float("nan")])
