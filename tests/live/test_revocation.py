@@ -227,6 +227,7 @@ class Consumer(LiveConsumer):
 
 
 SECRETS = "subscription { onSecret { value } }"
+SECRETS_AFTER = "subscription ($after: String) { onSecret(after: $after) { value } }"
 
 
 @pytest.fixture
@@ -301,6 +302,31 @@ async def test_an_event_on_its_way_does_not_overtake_a_loss(user, hold, subproto
     async with Wire(Consumer.as_asgi(), user, subprotocol) as wire:
         assert await wire.subscribe(SECRETS) == []
         await OnSecret.broadcast_async(payload="secret")
+        await within(20, REACHED["publish"])
+        async with looked_at():
+            await lose_permission(user)
+        HELD["publish"].set()
+        assert (await wire.ended()).code == 4403
+        assert "secret" not in "".join(wire.frames)
+
+
+async def test_what_was_missed_is_not_replayed_to_who_lost_the_right(user):
+    after = await sync_to_async(log.position)()
+    await OnSecret.broadcast_async(payload="secret")
+    await lose_permission(user)
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS_AFTER, after=after) == ["FORBIDDEN"]
+        assert (await wire.ask("{ __typename }"))["data"]
+        assert "secret" not in "".join(wire.frames)
+
+
+async def test_a_replay_does_not_go_on_after_a_loss(user, hold):
+    after = await sync_to_async(log.position)()
+    for _ in range(2):
+        await OnSecret.broadcast_async(payload="secret")
+    hold("publish")
+    async with Wire(Consumer.as_asgi(), user) as wire:
+        assert await wire.subscribe(SECRETS_AFTER, after=after) == []
         await within(20, REACHED["publish"])
         async with looked_at():
             await lose_permission(user)
