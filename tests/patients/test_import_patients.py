@@ -1,42 +1,19 @@
 """`manage.py import_patients`: what it writes, what it tells, and what it refuses."""
 
 import csv
-import io
 import os
-import pty
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import IntegrityError, OperationalError, connection
 
 from patients.importers.store import PatientStore
 from patients.importers.synthea import SyntheaExport
 from patients.models import DiseaseCategory, Patient
-from tests.e2e.servers import ROOT, Server
 from tests.patients.importers.exports import encounter, patient, write_export
+from tests.patients.importing import LAST, Run, register_last
 from tests.patients.watching import CHANGED, NEW, Watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SYNTHEA = ROOT.parent / "shared" / "data" / "synthea"
-LAST = "Last One"
-
-
-class Run:
-    """One run of the command: what it printed, and how it failed."""
-
-    def __init__(self, *arguments):
-        out, err = io.StringIO(), io.StringIO()
-        self.error = None
-        try:
-            call_command("import_patients", *map(str, arguments), stdout=out, stderr=err)
-        except CommandError as error:
-            self.error = str(error)
-        self.out, self.err = out.getvalue(), err.getvalue()
 
 
 @pytest.fixture
@@ -68,12 +45,6 @@ def spoil(folder):
     rows = path.read_text().splitlines(keepends=True)
     rows[2] = rows[2].replace("1970-01-31", "31 January")
     path.write_text("".join(rows))
-
-
-def register_last():
-    """Register the patient whose event ends a Watch."""
-    Patient.objects.create(name=LAST, category=DiseaseCategory.objects.get(code="I"))
-    return LAST
 
 
 def rename_last():
@@ -323,108 +294,3 @@ def test_a_file_that_changes_before_it_is_written_stops_it(folder, monkeypatch):
     monkeypatch.setattr(SyntheaExport, "admissions", admissions)
     assert Run(folder).error == "patients.csv was changed while it was read"
     assert not Patient.objects.exists()
-
-
-# ---- on a command line
-
-
-def test_it_fails_without_a_traceback_and_with_an_exit_code(tmp_path):
-    server = Server(tmp_path)
-    server.manage("migrate", "-v0")
-    done = server.manage("import_patients", str(tmp_path / "none"), check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("CommandError: ")
-    assert "Traceback" not in done.stderr
-
-
-def test_an_unmigrated_database_is_said_to_be_one(folder, tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("empty"))
-    done = server.manage("import_patients", str(folder), check=False)
-    assert done.returncode == 1
-    assert "migrated" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_the_progress_bar_is_shown_on_a_terminal_only(folder, tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("terminal"))
-    server.manage("migrate", "-v0")
-    assert server.manage("import_patients", str(folder)).stderr == ""
-    assert "Writing" in in_terminal(server, "import_patients", str(folder))
-
-
-def in_terminal(server: Server, *arguments: str) -> str:
-    """Run a command whose standard error is a terminal; return what that shows."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", *arguments],
-        **{"cwd": ROOT, "env": {**server.env, "TERM": "xterm"}, "stdout": subprocess.DEVNULL},
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while data := os.read(ours, 4096):
-            shown += data
-    except OSError:  # how a terminal says that its last user is gone
-        pass
-    os.close(ours)
-    assert process.wait(60) == 0
-    return shown.decode()
-
-
-# ---- real input
-
-
-@pytest.fixture
-def synthea():
-    """The folder of a real export with its table."""
-    if not SYNTHEA.is_dir():
-        pytest.skip(
-            "the sample data is missing: put Synthea's CSV export in ../shared/data/synthea"
-        )
-    return SYNTHEA
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def expected(folder: Path) -> dict[str, tuple[str, str, str]]:
-    """Work out (category, status, start) of each patient in another way: sort, then look."""
-    chapters = {r["snomed_code"]: r["icd10_chapter"] for r in read(folder / "reason_chapters.csv")}
-    stays: dict[str, dict[str, str]] = {}
-    # ISO times in UTC sort as text; the last one written for each patient stays.
-    for row in sorted(read(folder / "encounters.csv"), key=lambda row: row["START"]):
-        if row["ENCOUNTERCLASS"] not in ("inpatient", "emergency", "urgentcare"):
-            stays[row["PATIENT"]] = row
-    for row in sorted(read(folder / "encounters.csv"), key=lambda row: row["START"]):
-        if row["ENCOUNTERCLASS"] in ("inpatient", "emergency", "urgentcare"):
-            stays[row["PATIENT"]] = row
-    return {
-        patient: (
-            chapters.get(row["REASONCODE"], "XXI"),
-            "discharged" if row["STOP"] else "admitted",
-            row["START"],
-        )
-        for patient, row in stays.items()
-    }
-
-
-def test_a_real_export(synthea, nurse):
-    table = synthea / "reason_chapters.csv"
-    with Watch(nurse, NEW) as watch:
-        run = Run(synthea, "--chapters", table)
-        told = watch.names_until(register_last())
-    assert run.out == "115 created, 0 updated, 0 unchanged, 0 rejected.\n"
-    people = {row["Id"]: row for row in read(synthea / "patients.csv")}
-    assert told == [f"{row['FIRST']} {row['LAST']}" for row in people.values()]
-    imported = Patient.objects.exclude(external_id="").select_related("category")
-    found = {
-        p.external_id: (p.category.code, p.status, f"{p.admitted_at:%Y-%m-%dT%H:%M:%SZ}")
-        for p in imported
-    }
-    assert found == expected(synthea)
-    sexes = Counter({"M": "male", "F": "female"}[row["GENDER"]] for row in people.values())
-    assert Counter(p.sex for p in imported) == sexes
-    assert Run(synthea, "--chapters", table).out.startswith("0 created, 0 updated, 115 unchanged")
