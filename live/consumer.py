@@ -22,6 +22,7 @@ from live.clients import client_of
 from live.conf import conf
 from live.errors import TooManyOperations, format_error
 from live.fanout import Hub
+from live.flow import waiting
 from live.heartbeat import Heartbeat
 from live.language import language_of
 from live.limits import TokenBucket, is_longer
@@ -145,7 +146,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def _new_outbox(self) -> Outbox:
         extension = (self.scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
         return Outbox(
-            self.base_send,
+            waiting(self.base_send),
             conf.OUTBOX_SIZE,
             conf.NOTIFICATIONS_IN_OUTBOX,
             on_overflow=self.too_slow,
