@@ -61,8 +61,11 @@ def feed(load: Load, name: str, seconds: float) -> Phase:
 
 def run(kind: Kind, options: argparse.Namespace) -> tuple[list[Phase], Any, Load]:
     """Return the phases, what the attackers met, and the load as it ended."""
-    with house(redis=False) as shared, Server(kind, shared, live=options.live) as server:
-        machine.pin(machine.cores()[1])
+    with (
+        house(redis=False) as shared,
+        Server(kind, shared, live=options.live) as server,
+        machine.pinned(machine.cores()[1]),
+    ):
         load = Load(server)
         load.subscribe(options.good)
         load.drive(width=1, seconds=0, least=5)

@@ -4,6 +4,8 @@ import os
 import resource
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -18,6 +20,21 @@ def cores() -> tuple[int, int]:
 def pin(core: int) -> None:
     """Keep this process, and what it starts, on `core`."""
     os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Keep this process, and what it starts, on `core` meanwhile.
+
+    Not for good where servers are started one after the other: the next one's core is found
+    among those that this process may use.
+    """
+    before = os.sched_getaffinity(0)
+    pin(core)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,6 +1,5 @@
 """A server and its load for one measurement, each on a core of its own."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,9 +13,11 @@ WARM_UP_SOCKETS = 50
 @contextmanager
 def server_and_load(kind: Kind) -> Iterator[Load]:
     """Start `kind` on the first core, and yield a load that has warmed it up, on the other."""
-    cores = os.sched_getaffinity(0)
-    with house(redis=False) as shared, Server(kind, shared) as server:
-        machine.pin(machine.cores()[1])
+    with (
+        house(redis=False) as shared,
+        Server(kind, shared) as server,
+        machine.pinned(machine.cores()[1]),
+    ):
         load = Load(server)
         try:
             load.subscribe(WARM_UP_SOCKETS)
@@ -28,5 +29,3 @@ def server_and_load(kind: Kind) -> Iterator[Load]:
             raise RuntimeError(f"{kind}: {error!r}\n{server.printed()}") from error
         finally:
             load.close()
-            # The next server's core is found among those that this process may use.
-            os.sched_setaffinity(0, cores)

@@ -54,8 +54,11 @@ class Half:
 
 def measure(kind: Kind, subscribers: int, seconds: float) -> tuple[Half, Half, str]:
     """Return both halves, and what became of the socket that did not read."""
-    with house(redis=False) as shared, Server(kind, shared) as server:
-        machine.pin(machine.cores()[1])
+    with (
+        house(redis=False) as shared,
+        Server(kind, shared) as server,
+        machine.pinned(machine.cores()[1]),
+    ):
         load = Load(server)
         big = BigSubscriber(
             load.poller, server.port, shared.cookies["subscribers"][0], RECEIVE_BYTES
