@@ -1,5 +1,6 @@
 """The ASGI application: HTTP and WebSocket."""
 
+import gc
 import os
 import sys
 from typing import Any, cast
@@ -43,3 +44,8 @@ sockets = URLRouter(
 )
 
 application = ProtocolTypeRouter({"http": http_application, "websocket": sockets})
+
+# What is loaded by now stays. Looking through it for garbage, again and again, would hold up
+# every subscriber for a tenth of a second.
+gc.collect()
+gc.freeze()
