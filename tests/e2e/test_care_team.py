@@ -40,6 +40,31 @@ ON_PRESENCE = """
   subscription { onPresence(chatroom: "coffee") { change participant present } }
 """
 PRESENCE = '{ presence(chatroom: "coffee") }'
+COME_AND_GO = """
+import json, threading, uuid
+from django.db import connection
+from careteam import attendance
+from careteam.models import Presence
+
+told = []
+def note(change, **_):
+    told.append(change)
+
+def come_and_go():
+    for _ in range(10):
+        seat = attendance.Seat(uuid.uuid4(), uuid.uuid4(), "lobby", "user:1", "ann")
+        attendance.take(seat)
+        attendance.leave([seat.id])
+    connection.close()
+
+attendance.presence_changed.connect(note)
+threads = [threading.Thread(target=come_and_go) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps([told, Presence.objects.filter(room__key="lobby").count()]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +149,15 @@ async def test_who_was_present_by_a_killed_process_leaves(pair):
             await join(again)
             assert await others(watching, 1) == [("JOINED", "nurse", ["demo", "nurse", "visitor"])]
         assert await others(watching, 1) == [("LEFT", "nurse", ["demo", "visitor"])]
+
+
+def test_many_who_come_and_go_at_once_are_announced_in_turn(pair):
+    """Where transactions run side by side, as SQLite's do not: the first joins, the last leaves."""
+    told, left_over = json.loads(pair[0].shell(COME_AND_GO))
+    assert told
+    assert len(told) % 2 == 0
+    assert told == ["joined", "left"] * (len(told) // 2)
+    assert left_over == 0
 
 
 # ---- notices
