@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import weakref
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Protocol
 
 from channels.layers import get_channel_layer
@@ -225,7 +225,7 @@ class Hub:
             while True:
                 await self._told(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.
-                await asyncio.sleep(0)
+                pass
         finally:
             with contextlib.suppress(Exception):
                 await layer.group_discard(HUB_GROUP, channel)
@@ -249,11 +249,10 @@ class Hub:
         metrics.position.set(end.number)
         # What anybody may do could have changed unheard.
         recall.forget()
-        for socket in list(self.sockets):
-            if missed:
-                socket.events_lost()
-            else:
-                socket.rights_changed(None)
+        if missed:
+            self._tell_sockets(lambda socket: socket.events_lost())
+        else:
+            self._tell_sockets(lambda socket: socket.rights_changed(None))
 
     def take(self, epoch: int, number: int, packed: bytes) -> None:
         """Handle the log's next record."""
@@ -289,11 +288,18 @@ class Hub:
             case Kind.RIGHTS:
                 recall.forget()
                 users = None if record.body is None else frozenset(record.body)
-                for socket in list(self.sockets):
-                    socket.rights_changed(users)
+                self._tell_sockets(lambda socket: socket.rights_changed(users))
             case Kind.KICK:
-                for socket in list(self.sockets):
-                    socket.kicked(frozenset(record.body))
+                kicked = frozenset(record.body)
+                self._tell_sockets(lambda socket: socket.kicked(kicked))
+
+    def _tell_sockets(self, tell: Callable[[Socket], None]) -> None:
+        for socket in list(self.sockets):
+            try:
+                tell(socket)
+            except Exception as error:
+                # The others must know: one of them may show what its user may see no more.
+                logger.error("A socket was not told: %s", type(error).__name__)
 
     def _give(self, event: Event) -> None:
         turn_ends = time.monotonic() + LONGEST_TURN_SECONDS

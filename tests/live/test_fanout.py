@@ -79,10 +79,11 @@ async def test_equal_keys_share_a_run_if_their_groups_are_equal_too(hub, feed):
 
 
 async def test_an_event_in_several_groups_of_a_member_comes_once(hub, feed):
-    place = Place(hub, Echo(), groups="a b")
+    run = Echo()
+    place = Place(hub, run, groups="a b")
     feed.event(1, "a", "b", "c")
     feed.event(2, "c")
-    assert place.got == [1]
+    assert place.got == run.ran == [1]
     leave(place)
 
 
@@ -257,6 +258,15 @@ async def test_a_record_that_is_none_harms_nothing(hub, feed, caplog, packed):
     leave(place)
 
 
+async def test_a_record_that_cannot_be_handled_harms_no_later_one(hub, feed, caplog):
+    place = Place(hub, Echo())
+    feed.take(records.Record(records.Kind.KICK, (), None))  # says of nobody that he is to go
+    feed.event(2, "g")
+    assert place.got == [2]
+    assert "A record was not handled: TypeError" in caplog.text
+    leave(place)
+
+
 MESSAGES = [
     {},
     {"type": "no.such"},
@@ -279,16 +289,39 @@ async def test_a_message_that_is_none_harms_nothing(hub, feed, caplog, message):
     leave(place)
 
 
-async def test_a_socket_that_fails_harms_no_later_event(hub, feed, socket, caplog):
-    def fail(user_ids):
+@pytest.fixture
+def _failing(hub):
+    """Have a socket in front of all others fail, whatever it is told."""
+
+    def fail(*told):
         raise KeyError(SECRET)
 
-    socket.rights_changed = fail
+    failing, others = Socket(), list(hub.sockets)
+    failing.rights_changed = failing.kicked = failing.events_lost = fail
+    hub.sockets = dict.fromkeys([failing, *others])
+    yield
+    hub.sockets = set(others)
+
+
+@pytest.mark.usefixtures("_failing")
+async def test_a_socket_that_fails_keeps_no_other_from_being_told(hub, caplog):
+    """Else another would go on showing what its user may not see any more."""
+    told = Socket()
+    hub.sockets[told] = None
+    feed = Feed(hub)
     place = Place(hub, Echo())
-    feed.take(records.rights(None))
-    feed.event(2, "g")
-    assert place.got == [2]
-    assert "A record was not handled: KeyError" in caplog.text
+    feed.take(records.rights([1]))
+    feed.take(records.kick([2]))
+    feed.event(3, "g")
+    hub.begin(Cursor(EPOCH, 9), missed=True)
+    assert told.told == [
+        ("rights", None),
+        ("rights", frozenset({1})),
+        ("kicked", frozenset({2})),
+        ("lost",),
+    ]
+    assert place.got == [3]
+    assert "A socket was not told: KeyError" in caplog.text
     assert SECRET not in caplog.text
     leave(place)
 
