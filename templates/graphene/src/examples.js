@@ -1,8 +1,11 @@
 const SUBSCRIPTION = `# Run this (Ctrl-Enter), then register a patient
 # in the admin or in another window.
 # onNewPatient(category: "X") is for one category.
-subscription NewPatients {
-  onNewPatient {
+# With cursor and $after it goes on where it was
+# when the server comes back.
+subscription NewPatients($after: String) {
+  onNewPatient(after: $after) {
+    cursor
     message
     patient {
       id

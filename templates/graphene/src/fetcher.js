@@ -1,7 +1,9 @@
 import { findOperation } from "./operation.js";
 import { Sink } from "./sink.js";
 
-const AGAIN = "Subscribed again; events in between may be missing.";
+const POSITION = { query: "{ position }" };
+const RESUMED = "Subscribed again after the last event; none is missing.";
+const AGAIN = "Subscribed again; events in between may be missing (select cursor, pass after: $after).";
 
 /**
  * GraphiQL's fetcher over one socket client: each operation, introspection included, becomes an
@@ -20,7 +22,7 @@ export function createSocketFetcher(client, state, events) {
       const operation = findOperation(query, operationName);
       const payload = { query, variables, operationName: operation.operationName };
       const sink = new Sink(observer);
-      const stop = start(senders[operation.kind] ?? sendQuery, payload, sink);
+      const stop = start(senders[operation.kind] ?? sendQuery, payload, sink, operation);
       return {
         unsubscribe() {
           sink.close();
@@ -30,8 +32,9 @@ export function createSocketFetcher(client, state, events) {
     },
   });
 
-  function start(send, payload, sink) {
-    return state.isEnded ? refuse(sink, "Disconnected: reload the page.") : send(payload, sink);
+  function start(send, payload, sink, operation) {
+    if (state.isEnded) return refuse(sink, "Disconnected: reload the page.");
+    return send(payload, sink, operation.place);
   }
 
   function sendQuery(payload, sink) {
@@ -63,21 +66,45 @@ export function createSocketFetcher(client, state, events) {
     return stop;
   }
 
+  /** One that can resume begins at the log's end, so that it has a place before its first event. */
+  function sendSubscription(payload, sink, place) {
+    if (!place || payload.variables?.[place.variable]) return follow(payload, sink, place);
+    let stopped = false;
+    let stop = client.subscribe(POSITION, {
+      next: ({ data }) => keep(payload, place, data?.position),
+      error: sink.error,
+      complete: () => {
+        if (!stopped) stop = follow(payload, sink, place);
+      },
+    });
+    return () => {
+      stopped = true;
+      stop();
+    };
+  }
+
   /** The client subscribes anew after a lost connection, and each time the server confirms it. */
-  function sendSubscription(payload, sink) {
+  function follow(payload, sink, place) {
     let confirmed = false;
     const next = (result) => {
       if (isConfirmation(result)) {
-        events.addNote(confirmed ? AGAIN : "Subscribed.");
+        const resumed = place && payload.variables?.[place.variable];
+        events.addNote(confirmed ? (resumed ? RESUMED : AGAIN) : "Subscribed.");
         confirmed = true;
         return;
       }
+      if (place) keep(payload, place, result.data?.[place.field]?.[place.cursor]);
       // A refusal comes before any confirmation, and is no event.
       if (confirmed || !result.errors) events.add(result);
       sink.next(result);
     };
     return client.subscribe(payload, { next, error: sink.error, complete: sink.complete });
   }
+}
+
+/** What the client sends after a lost connection is the payload as it is then. */
+function keep(payload, { variable }, cursor) {
+  if (cursor) payload.variables = { ...payload.variables, [variable]: cursor };
 }
 
 /** An empty result tells that the subscription runs; see `confirmSubscriptions` in client.js. */
