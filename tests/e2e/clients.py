@@ -13,7 +13,7 @@ from tests.e2e.servers import Server
 TRANSPORT_WS = "graphql-transport-ws"
 LEGACY = "graphql-ws"
 SUBPROTOCOLS = (TRANSPORT_WS, LEGACY)
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 LOGIN = """
   mutation ($username: String!, $password: String!) {

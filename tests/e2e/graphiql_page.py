@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, WebSocket, expect
 
 GRAPHQL_PATH = "/graphql/"
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 60_000
 # A paste event of our own needs no clipboard permission and leaves the clipboard alone.
 PASTE = """(input, text) => {
   const clipboardData = new DataTransfer();

@@ -13,7 +13,7 @@ from tests.conftest import require_program
 from tests.e2e.servers import ROOT
 
 NPM = ROOT / "tests" / "e2e" / "npm"
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 
 
 def missing(what: str) -> None:

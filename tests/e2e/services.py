@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.e2e.ports import free_port
 
-SECONDS = 30
+SECONDS = 60
 
 
 class Service:

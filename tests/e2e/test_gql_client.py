@@ -12,7 +12,7 @@ from tests.e2e.clients import CREATE_PATIENT, LOGIN, ON_NEW_PATIENT, SUBPROTOCOL
 
 ME = "query { me { username } }"
 ADA = {"input": {"name": "Ada", "category": "IX"}}
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture(params=SUBPROTOCOLS)

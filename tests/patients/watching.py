@@ -9,7 +9,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.test import Client
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 NEW = "subscription { onNewPatient { patient { name } } }"
 CHANGED = "subscription { onPatientChanged { change patient { name } } }"

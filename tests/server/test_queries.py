@@ -29,7 +29,7 @@ TABLES = [
     "patients_diseasecategory",  # which categories are restricted to others
     *("patients_patient", "patients_patient"),  # the count and the page, categories included
 ]
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

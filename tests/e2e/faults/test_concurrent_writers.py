@@ -31,7 +31,7 @@ async def write_and_follow(staff, source, after, **options):
 
 
 async def test_nobody_who_resumes_skips_one(pair, pair_staff):
-    async with trial(pair, pair_staff, 2, patience=20, rate=0, pace=0) as running:
+    async with trial(pair, pair_staff, 2, patience=60, rate=0, pace=0) as running:
         await running.watch(3, category=None, is_slow=False, cut_every=5)
         received = await write_and_follow(pair_staff, "log", running.start)
         assert await running.everyone_has_everything() is not None

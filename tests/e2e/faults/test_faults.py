@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 EVENTS = 90
 CLIENTS = 20
-SHORT = {"patience": 20, "rate": 100, "pace": 0}
+SHORT = {"patience": 60, "rate": 100, "pace": 0}
 
 
 async def check(installation, staff, name, fault):

@@ -8,7 +8,7 @@ from patients.imports.models import ImportRun
 from tests.patients.asking import data
 from tests.patients.importers.exports import encounter, patient, write_export
 
-SECONDS = 30
+SECONDS = 60
 IMPORT = """
   mutation ($directory: String, $upload: ID, $chapters: String, $skipBad: Boolean) {
     importPatients(directory: $directory, upload: $upload, chapters: $chapters, skipBad: $skipBad) {
