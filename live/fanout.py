@@ -225,7 +225,7 @@ class Hub:
             while True:
                 await self._told(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.
-                pass
+                await asyncio.sleep(0)
         finally:
             with contextlib.suppress(Exception):
                 await layer.group_discard(HUB_GROUP, channel)
