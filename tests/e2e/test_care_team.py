@@ -41,7 +41,7 @@ ON_PRESENCE = """
 """
 PRESENCE = '{ presence(chatroom: "coffee") }'
 COME_AND_GO = """
-import json, threading, uuid
+import json, threading, time, uuid
 from django.db import connection
 from careteam import attendance
 from careteam.models import Presence
@@ -49,6 +49,7 @@ from careteam.models import Presence
 told = []
 def note(change, **_):
     told.append(change)
+    time.sleep(0.02)  # within the transaction: the others come upon one that is not at its end
 
 def come_and_go():
     for _ in range(10):
