@@ -100,6 +100,10 @@ class Watcher:
         self.news.set()
 
 
+class WaitedInVain(Exception):
+    """Something did not happen."""
+
+
 class Story:
     """All watchers, after everything has happened."""
 
@@ -108,6 +112,7 @@ class Story:
         self.server = server
         self.watchers: dict[Key, Watcher] = {}
         self.answers: dict[str, Any] = {}
+        self.waited_in_vain = ""
         self._news = asyncio.Event()
 
     async def happen(self) -> None:
@@ -118,10 +123,14 @@ class Story:
                 for who, held in self.credentials.items():
                     home.sessions[who] = {"sessionid": held["session"]}
             clients = await self._open(stack)
-            await self._take_away()
-            await self._give()
-            await self._take_away_in_silence()
-            await self._ask(clients)
+            try:
+                await self._take_away()
+                await self._give()
+                await self._take_away_in_silence()
+                await self._ask(clients)
+            except WaitedInVain as reason:
+                # What happened until then is for the tests to judge.
+                self.waited_in_vain = str(reason)
 
     async def _open(self, stack: AsyncExitStack) -> dict:
         clients = {}
@@ -192,13 +201,14 @@ class Story:
         )
 
     async def _until(self, what: str, is_so_for: Callable[[Key, Watcher], bool]) -> None:
-        """Wait until it is so for all watchers; raise AssertionError that names the others."""
+        """Wait until it is so for all watchers; raise WaitedInVain with those it never is for."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TIMEOUT):
                 while self._all_but(is_so_for):
                     self._news.clear()
                     await self._news.wait()
-        assert not (late := self._all_but(is_so_for)), f"{what}, but not for {late}"
+        if late := self._all_but(is_so_for):
+            raise WaitedInVain(f"{what}, but not for {late}")
 
     def _all_but(self, is_so_for: Callable[[Key, Watcher], bool]) -> list[Key]:
         return [key for key, watcher in self.watchers.items() if not is_so_for(key, watcher)]
@@ -234,6 +244,10 @@ def story(server):
         yield story
     finally:
         neighbour.stop()
+
+
+def test_everything_happened(story):
+    assert story.waited_in_vain == ""
 
 
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
