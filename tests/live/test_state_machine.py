@@ -100,8 +100,11 @@ class Watcher:
 
     def ended_by_server(self):
         """The application ended it: it leaves at once, as an operation does."""
-        self.got.append(END)
-        self.leave(self)
+        if self.ended or self.suspended:
+            self.wrong.append("ended when it is not there")
+        else:
+            self.got.append(END)
+            self.leave(self)
 
 
 class Fanout(RuleBasedStateMachine):
@@ -167,6 +170,11 @@ class Fanout(RuleBasedStateMachine):
         self.hub.part(self.members.pop(watcher))
         self.past.append(watcher)
 
+    def part_if_there(self, watcher):
+        """End a subscription unless the application's end, which was under way, came first."""
+        if not watcher.ended:
+            self.part(watcher)
+
     def take(self, durable, record):
         """Have the hub take a record; return its number."""
         if durable:
@@ -229,7 +237,7 @@ class Fanout(RuleBasedStateMachine):
     @rule(index=indices, count=st.sampled_from([1, 1, 1, 3]))
     def leave(self, index, count):
         for watcher in list(self.members)[index % len(self.members) :][:count]:
-            self.in_loop(self.part, watcher)
+            self.in_loop(self.part_if_there, watcher)
 
     @precondition(lambda self: len(self.members) > 6)
     @rule(durable=durable_or_not, index=st.sampled_from([0, 1]))
@@ -260,8 +268,9 @@ class Fanout(RuleBasedStateMachine):
         watcher = self.choose(index)
 
         def suspend():
-            watcher.suspended = True
-            self.hub.suspend(self.members[watcher])
+            if not watcher.ended:
+                watcher.suspended = True
+                self.hub.suspend(self.members[watcher])
 
         self.in_loop(suspend)
 
@@ -302,7 +311,7 @@ class Fanout(RuleBasedStateMachine):
     def teardown(self):
         for watcher in list(self.members):
             self.make_room(watcher, math.inf)
-            if watcher.suspended:
+            if watcher.suspended and not watcher.ended:
                 self.readmit(watcher, watcher.audience)
         try:
             self.finish()
