@@ -110,11 +110,13 @@ async def test_unsubscribe_ends_a_groups_subscriptions_and_no_other(sockets, uns
         assert await other.receive() == {"type": "complete", "id": "2"}
     await OnOwn.broadcast(payload=1)
     assert await numbers(one, 1) == [1]
-    await OnTick.broadcast(payload=2)
     if group is not None:
+        await OnTick.broadcast(payload=2)
         assert await numbers(other, 1) == [2]
     # The id is free again.
     assert await one.subscribe(TICK, "1", room="a") == []
+    await OnTick.broadcast(group="a", payload=3)
+    assert await numbers(one, 1) == [3]
 
 
 @pytest.mark.parametrize(("kind", "name"), [(OnClassMethods, "class"), (OnPlainMethods, "plain")])
