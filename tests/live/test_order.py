@@ -47,6 +47,13 @@ async def test_order_holds_across_sync_and_async_senders_and_groups(sockets):
     assert await numbers(client, 60) == list(range(60))
 
 
+async def test_order_holds_where_a_sender_does_not_wait(sockets):
+    client = await sockets()
+    assert await client.subscribe(TICK, room="a") == []
+    await asyncio.gather(*(OnTick.broadcast(group="a", payload=number) for number in range(60)))
+    assert await numbers(client, 60) == list(range(60))
+
+
 async def test_a_slow_publish_keeps_the_order(sockets):
     Record.gates["slow"] = asyncio.Event()
     client = await sockets()
