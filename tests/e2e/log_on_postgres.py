@@ -1,0 +1,233 @@
+"""What the event log promises where transactions run side by side: run by test_log_postgres.py."""
+
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from live import log
+from live.cursor import Cursor
+from live.models import LoggedEvent
+from tests.e2e.servers import ROOT
+from tests.live.test_log import age, append, held
+from tests.live.wire import TIMEOUT
+
+PROCESSES = 4
+WRITER = """
+import django, json, random, sys
+django.setup()
+from django.db import OperationalError
+from tests.live.test_log import write_at_random
+print("ready", flush=True)
+sys.stdin.readline()
+dice, name = random.Random(sys.argv[1]), sys.argv[1]
+written = []
+for _ in range(40):
+    try:
+        written += write_at_random(dice, name)
+    except OperationalError as error:
+        # A savepoint that rolls back gives the counter's lock away: who appends again after
+        # it may meet a deadlock, and then is rolled back wholly.
+        assert "deadlock detected" in str(error), error
+print(json.dumps(written))
+"""
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _is_postgres():
+    assert connection.vendor == "postgresql"
+
+
+@pytest.fixture
+def threads():
+    """Threads whose connections are closed when they end."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+        for _ in range(4):
+            pool.submit(connections.close_all)
+
+
+@contextmanager
+def quickly():
+    """Have whatever waits for a lock here give up with an error."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
+        yield
+        cursor.execute("RESET lock_timeout")
+
+
+class Held:
+    """Does something in a transaction of a thread's, which it keeps open until it is let."""
+
+    def __init__(self, threads, work, rolls_back=False):
+        self._done, self._let = threading.Event(), threading.Event()
+        self._future = threads.submit(self._run, work, rolls_back)
+        assert self._done.wait(TIMEOUT)
+
+    def _run(self, work, rolls_back):
+        with closing(connection), transaction.atomic():
+            try:
+                return work()
+            finally:
+                self._done.set()
+                assert self._let.wait(TIMEOUT)
+                transaction.set_rollback(rolls_back)
+
+    def let(self):
+        """Let the transaction end; return what was done."""
+        self._let.set()
+        return self._future.result(TIMEOUT)
+
+
+def wait_for_waiting():
+    """Return once somebody waits for a lock in the database."""
+    look = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    until = timezone.now() + timedelta(seconds=TIMEOUT)
+    with connection.cursor() as cursor:
+        while timezone.now() < until:
+            cursor.execute(look)
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits")
+
+
+# ---- numbers
+
+
+def start_writer(name):
+    command = [sys.executable, "-c", WRITER, name]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, **pipes)
+
+
+def test_processes_that_write_and_roll_back_at_once_leave_no_hole(monkeypatch):
+    url = "postgres://{USER}@{HOST}:{PORT}/{NAME}".format(**connection.settings_dict)
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "server.settings")
+    writers = {name: start_writer(name) for name in "abcd"[:PROCESSES]}
+    for writer in writers.values():
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers.values():
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    seen = []
+    while any(writer.poll() is None for writer in writers.values()):
+        # A reader who goes on from what it has had skips nothing.
+        page = log.read(len(seen) + 1, log.end().number)
+        assert [number for number, _ in page] == list(
+            range(len(seen) + 1, len(seen) + len(page) + 1)
+        )
+        seen += page
+    seen += log.read(len(seen) + 1, log.end().number)
+    texts = [packed.decode() for _, packed in seen]
+    assert held() == list(enumerate(texts, 1))
+    for name, writer in writers.items():
+        written = json.loads(writer.communicate(timeout=TIMEOUT)[0])
+        assert [text for text in texts if text.startswith(name)] == written
+    assert log.end().number == len(texts)
+
+
+@pytest.mark.parametrize("rolls_back", [False, True])
+def test_who_writes_meanwhile_waits_and_takes_the_next_number(threads, rolls_back):
+    append("one")
+    first = Held(threads, lambda: log.append([b"two", b"three"]), rolls_back)
+    second = threads.submit(append, "last")
+    wait_for_waiting()
+    # Nobody sees a number whose events may never be.
+    assert log.end().number == 1
+    assert held() == [(1, "one")]
+    assert first.let().number == 3
+    assert second.result(TIMEOUT).number == (2 if rolls_back else 4)
+    between = [] if rolls_back else ["two", "three"]
+    assert held() == list(enumerate(["one", *between, "last"], 1))
+
+
+def test_a_savepoint_that_rolls_back_gives_its_numbers_back(threads):
+    def write():
+        log.append([b"one"])
+        with transaction.atomic():
+            log.append([b"never", b"never either"])
+            transaction.set_rollback(True)
+        return log.append([b"two"])
+
+    first = Held(threads, write)
+    second = threads.submit(append, "three")
+    wait_for_waiting()
+    assert first.let().number == 2
+    assert second.result(TIMEOUT).number == 3
+    assert held() == [(1, "one"), (2, "two"), (3, "three")]
+
+
+# ---- pruning
+
+
+def prune():
+    return log.prune(timezone.now() - timedelta(days=1))
+
+
+def test_a_writer_commits_while_a_batch_is_being_pruned(threads, monkeypatch):
+    monkeypatch.setattr(log, "PRUNED_AT_ONCE", 3)
+    append(*"abcdef")
+    age(*range(1, 7))
+    pruning = Held(threads, lambda: log._prune_some(timezone.now() - timedelta(days=1)))
+    with quickly():
+        assert append("new").number == 7
+    assert [number for number, _ in held()] == [1, 2, 3, 4, 5, 6, 7]
+    assert pruning.let() == 3
+    assert [number for number, _ in held()] == [4, 5, 6, 7]
+    assert prune() == 3
+    assert held() == [(7, "new")]
+
+
+def test_it_prunes_while_a_writer_has_not_committed(threads):
+    append(*"abc")
+    age(1, 2, 3)
+    writing = Held(threads, lambda: log.append([b"new"]))
+    with quickly():
+        assert prune() == 3
+        assert held() == []
+    assert writing.let().number == 4
+    assert held() == [(4, "new")]
+
+
+def test_two_that_prune_at_once_prune_each_record_once(threads, monkeypatch):
+    monkeypatch.setattr(log, "PRUNED_AT_ONCE", 7)
+    append(*map(str, range(300)))
+    age(*range(1, 281))
+    both = [threads.submit(prune) for _ in range(2)]
+    assert sum(pruning.result(TIMEOUT) for pruning in both) == 280
+    assert [number for number, _ in held()] == list(range(281, 301))
+
+
+def test_a_batch_that_is_rolled_back_is_pruned_the_next_time(threads):
+    append(*"abc")
+    age(1, 2)
+    Held(threads, prune, rolls_back=True).let()
+    assert LoggedEvent.objects.count() == 3
+    assert prune() == 2
+
+
+# ---- another log
+
+
+def test_a_new_epoch_waits_for_who_is_writing_and_takes_what_they_wrote(threads):
+    before = append("one")
+    writing = Held(threads, lambda: log.append([b"two"]))
+    command = threads.submit(call_command, "new_epoch", verbosity=0)
+    wait_for_waiting()
+    assert writing.let() == Cursor(before.epoch, 2)
+    command.result(TIMEOUT)
+    end = log.end()
+    assert (end.epoch != before.epoch, end.number) == (True, 2)
+    assert not log.extent().reaches(before)
+    assert append("three") == Cursor(end.epoch, 3)

@@ -1,0 +1,44 @@
+"""The event log on a real PostgreSQL, where transactions run side by side as on SQLite none do."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.faults.installation import open_folder
+from tests.e2e.programs import missing
+from tests.e2e.servers import ROOT
+from tests.e2e.services import postgres_binaries, postgres_server
+
+# What is tested on SQLite otherwise, and what cannot be.
+FILES = (
+    "tests/live/test_log.py",
+    "tests/live/test_sending.py",
+    "tests/live/test_resume.py",
+    "tests/e2e/log_on_postgres.py",
+)
+# Three threads of it roll savepoints back and append again, which PostgreSQL may end as a
+# deadlock for one of them; log_on_postgres.py has the same with processes, which go on then.
+NOT_ALWAYS = "tests/live/test_log.py::test_a_reader_always_sees_a_whole_log"
+SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def database_url():
+    """A running PostgreSQL."""
+    binaries = postgres_binaries() or missing("PostgreSQL: apt-get install postgresql")
+    with open_folder() as folder, postgres_server(binaries, folder) as url:
+        yield url
+
+
+def test_on_postgres(database_url):
+    # Without this run's plugin, which keeps other databases away from tests.
+    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-o", "addopts="]
+    options += ["--deselect", NOT_ALWAYS]
+    environment = {**os.environ, "DEBUG": "on", "DATABASE_URL": database_url}
+    command = [sys.executable, "-m", "pytest", *options, *FILES]
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    run = subprocess.run(command, cwd=ROOT, env=environment, timeout=SECONDS, **output)
+    assert run.returncode == 0, run.stdout[-10_000:]
+    assert "skipped" not in run.stdout.splitlines()[-1]
