@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
 def parse_age(text: str) -> timedelta:
     """Return the age that `text` says; raise ArgumentTypeError for anything else."""
-    match = re.fullmatch(r"([0-9]{1,6})([dhm])", text)
+    match = re.fullmatch(r"([0-9]{1,5})([dhm])", text)
     if match is None:
         raise ArgumentTypeError(f"{text!r} is not an age such as 7d, 12h or 30m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
