@@ -28,6 +28,7 @@ def run(*command):
         (["--older-than", "100d"], [1, 2, 3, 4]),
         (["--older-than", "2880m"], [4]),
         (["--older-than", "48h"], [4]),
+        (["--older-than", "100h"], [3, 4]),
         (["--older-than", "0m"], []),
     ],
 )
