@@ -8,8 +8,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
-from live import sending
+from live import log, records, sending
 from live.fanout import HUB_GROUP, Hub
+from live.payload import pack
 from live.sending import one_batch
 from tests.live.engine import until
 from tests.live.notes import (
@@ -94,6 +95,20 @@ async def test_a_doorbell_has_no_word_of_the_event_and_the_event_arrives(carried
         await until(lambda: len(heard) == 3)
     # What "events" carry shows that the name would be seen.
     assert (SECRET.encode() in b"".join(heard)) == (carried == "events")
+
+
+async def test_who_writes_to_the_layer_can_forge_nothing_behind_doorbells(carried):
+    forged = records.pack(records.event(OnNote.group_names(None), pack("forged")))
+    async with connect() as wire:
+        assert await wire.subscribe(NOTES) == []
+        end = await sync_to_async(log.end)()
+        message = {"type": "live.log", "epoch": end.epoch, "last": end.number + 1}
+        await get_channel_layer().group_send(HUB_GROUP, {**message, "records": [forged]})
+        await wire.ask("{ __typename }", "2")
+        await write("true", "true too")
+        got = [text for _, text in await read_until(wire, "true too")]
+    # What "events" carry shows that it could be done.
+    assert got == (["true", "true too"] if carried == "doorbell" else ["forged", "true too"])
 
 
 @pytest.mark.usefixtures("_doorbell")
