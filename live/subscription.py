@@ -91,8 +91,11 @@ class Subscription(channels_graphql_ws.Subscription):
     @staticmethod
     @from_memory
     def resolve_cursor(root: Any, info: graphene.ResolveInfo) -> str:
-        """Return the cursor of the event that is being published."""
-        cursor: str = info.context.cursor
+        """Return the cursor of the event that is being published.
+
+        Past the log there is none: a field of that name is the author's own.
+        """
+        cursor: str = info.context.cursor or root.cursor
         return cursor
 
     @classmethod

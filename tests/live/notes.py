@@ -85,12 +85,25 @@ class OnPassingNote(OnNote):
         return OnPassingNote(text=payload)
 
 
+class OnPointer(Subscription):
+    """Somebody's cursor moved: passes the log, and has a cursor that is no place in it."""
+
+    durable = False
+    cursor = graphene.Int()
+
+    @staticmethod
+    @from_memory
+    def publish(payload, info):
+        return OnPointer(cursor=payload)
+
+
 class Subscriptions(graphene.ObjectType):
     """All of the above."""
 
     on_note = OnNote.Field()
     on_own_note = OnOwnNote.Field()
     on_passing_note = OnPassingNote.Field()
+    on_pointer = OnPointer.Field()
 
 
 class Consumer(LiveConsumer):

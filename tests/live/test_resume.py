@@ -23,6 +23,7 @@ from tests.live.notes import (
     OnNote,
     OnOwnNote,
     OnPassingNote,
+    OnPointer,
     connect,
     position,
     read,
@@ -443,6 +444,13 @@ async def test_what_is_not_durable_has_no_cursor_and_takes_none():
     ):
         async with connect() as wire:
             assert await wire.subscribe(query) == ["BAD_INPUT"]
+
+
+async def test_what_is_not_durable_may_have_a_cursor_of_its_own():
+    async with connect() as wire:
+        assert await wire.subscribe("subscription { event: onPointer { cursor } }") == []
+        await OnPointer.broadcast_async(payload=7)
+        assert await wire.event() == {"event": {"cursor": 7}}
 
 
 async def test_what_is_not_durable_is_not_in_the_log():
