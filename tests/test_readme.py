@@ -1,4 +1,4 @@
-"""The README's snippets are parts of programs that the tests run."""
+"""The snippets that users copy are parts of programs that the tests run."""
 
 import re
 import textwrap
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs/clients.md")
 
 MARKED = re.compile(r"<!-- snippet: (?P<path>\S+) -->\s*\n```\w*\n(?P<code>.*?)^```", re.M | re.S)
 MARK = re.compile(r"<!--\s*snippet\b")
@@ -37,17 +37,19 @@ def snippets(markdown: str) -> list[tuple[str, str]]:
     return found
 
 
+def shown() -> dict[str, str]:
+    """Return the code of every snippet, by the path of the program that it is a part of."""
+    return {path: code for page in PAGES for path, code in snippets(page.read_text())}
+
+
 def test_every_snippet_is_what_the_tests_run():
-    found = snippets(README.read_text())
-    assert found, "the README shows no snippet"
-    for path, code in found:
-        assert code == marked_part(ROOT / path), f"README.md differs from {path}"
+    for path, code in shown().items():
+        assert code == marked_part(ROOT / path), f"what is shown differs from {path}"
 
 
 def test_the_clients_that_the_tests_run_are_shown():
-    shown = {path for path, _ in snippets(README.read_text())}
-    clients = {f"tests/e2e/npm/{name}" for name in ("apollo.mjs", "legacy/apollo.mjs")}
-    assert clients <= shown
+    names = ("apollo", "graphql-ws", "legacy/apollo", "legacy/subscriptions-transport-ws")
+    assert {f"tests/e2e/npm/{name}.mjs" for name in names} <= shown().keys()
 
 
 def test_a_mark_without_its_block_is_noticed():

@@ -1,6 +1,6 @@
-"""The README's clients get each event once, in order, while the server is killed again and again.
+"""The clients that are shown get each event once, in order, while the server is killed.
 
-What runs here is the README's text itself, not a copy.
+What runs here is the text of the README and of docs/clients.md itself, not a copy.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ import pytest
 from tests.e2e.programs import NPM, program, require_npm_clients
 from tests.e2e.registry import registry
 from tests.e2e.servers import ROOT
-from tests.test_readme import README, snippets
+from tests.test_readme import shown
 
-CLIENTS = {path: code for path, code in snippets(README.read_text()) if path.endswith(".mjs")}
+CLIENTS = {path: code for path, code in shown().items() if path.endswith(".mjs")}
 # What happens before the server is killed, and while it is away; the first time, nothing has been
 # delivered that a client could go on after.
 BURSTS = [(0, 10), (15, 15), (15, 15)]
@@ -23,7 +23,7 @@ AWAITED = 4
 
 
 class Client:
-    """A running program of the README, and the patients that it has told of."""
+    """A running program, and the patients that it has told of."""
 
     def __init__(self, running):
         self._program = running
@@ -42,7 +42,7 @@ class Client:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder where the README's programs find what they import."""
+    """A folder where the programs find what they import."""
     (tmp_path / "legacy").mkdir()
     for name in ("node_modules", "session.mjs", "legacy/node_modules"):
         (tmp_path / name).symlink_to(NPM / name)
@@ -51,7 +51,7 @@ def folder(tmp_path):
 
 @asynccontextmanager
 async def clients(folder, server):
-    """Start each of the README's clients; give them, by path, once they miss nothing."""
+    """Start each of the clients; give them, by path, once they miss nothing."""
     node = require_npm_clients()
     started = {}
     async with AsyncExitStack() as stack:
