@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -100,7 +100,7 @@ class Cohort:
         self._is_delivering = False
         self._done = 0  # every event up to this number is done with
         # What was run while some read at their own pace: they mostly come together.
-        self._bodies: dict[int, Body | asyncio.Task[Body | None] | None] = {}
+        self._bodies: OrderedDict[int, Body | asyncio.Task[Body | None] | None] = OrderedDict()
 
     # ---- members
 
@@ -285,7 +285,7 @@ class Cohort:
     def _remember(self, number: int, body: "Body | asyncio.Task[Body | None] | None") -> None:
         self._bodies[number] = body
         if len(self._bodies) > MOST_BODIES:
-            del self._bodies[next(iter(self._bodies))]
+            self._bodies.popitem(last=False)
 
 
 async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:

@@ -1,5 +1,6 @@
 """The same selection for one event after the other: what stays the same is looked up once."""
 
+import asyncio
 import datetime
 import decimal
 import uuid
@@ -14,14 +15,19 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLResolveInfo,
+    OperationDefinitionNode,
+    OperationType,
     Undefined,
     get_argument_values,
     get_nullable_type,
     is_leaf_type,
     located_error,
 )
+from graphql.execution.collect_fields import collect_fields
 from graphql.execution.execute import CollectedErrors, get_field_def
 from graphql.pyutils import Path, is_awaitable
+
+from live.threads import NOT_AT_HAND
 
 # What no resolver can change for the next event to see.
 _FIXED = frozenset(
@@ -29,6 +35,8 @@ _FIXED = frozenset(
     | {datetime.datetime, datetime.date, datetime.time, decimal.Decimal, uuid.UUID}
 )
 _NEVER_AWAITED = _FIXED | {dict, list, tuple}
+
+_Selected = dict[str, list[FieldNode]]
 
 
 class Repeated:
@@ -46,32 +54,61 @@ class Repeated:
         if self._first is None:
             built: Any = _Execution.build(schema, document, None, None, *rest)
             self._first = built
-        return (
-            self._first.again(root, context) if isinstance(self._first, _Execution) else self._first
-        )
+        if isinstance(self._first, list):
+            return self._first
+        return self._first.again(root, context)
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """How a type's field is resolved; `serialize` is there if it is a leaf."""
+    """How a type's field is resolved.
+
+    `serialize` is there if it is a leaf, `at_hand` if only an attribute is read for it (see
+    live.threads).
+    """
 
     name: str
     type: GraphQLOutputType
     resolve: Callable[..., Any]
     arguments: dict[str, Any]
     serialize: Callable[[Any], Any] | None
+    at_hand: Callable[[Any], Any] | None
+
+    def read(self, source: Any) -> Any:
+        """Return the value where it is at hand, else NOT_AT_HAND; an error as a value."""
+        if self.at_hand is None:
+            return NOT_AT_HAND
+        try:
+            return self.at_hand(source)
+        except Exception as error:
+            return error
+
+    def serialized(self, value: Any) -> Any:
+        """Return a leaf's value for the result; None where graphql-core has to look at it."""
+        if self.serialize is None or value is None or isinstance(value, Exception):
+            return None
+        if _is_awaitable(value):
+            return None
+        try:
+            serialized = self.serialize(value)
+        except Exception:
+            return None
+        return None if serialized is Undefined else serialized
+
+
+def _is_awaitable(value: Any) -> bool:
+    return value.__class__ not in _NEVER_AWAITED and is_awaitable(value)
 
 
 class _Execution(ExecutionContext):
     """An execution that keeps what it finds out about fields for those after it."""
 
-    @staticmethod
-    def is_awaitable(value: Any) -> bool:
-        return value.__class__ not in _NEVER_AWAITED and is_awaitable(value)
+    is_awaitable = staticmethod(_is_awaitable)
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._fields: dict[tuple[GraphQLObjectType, int], _Field | None] = {}
+        self._root: list[tuple[GraphQLObjectType, _Selected]] = []
 
     def again(self, root: Any, context: Any) -> "_Execution":
         """Return an execution for other values, which knows what this one has found out."""
@@ -81,30 +118,113 @@ class _Execution(ExecutionContext):
         other.collected_errors = CollectedErrors()
         return other
 
-    def execute_field(
+    # ---- in place of graphql-core's
+
+    def execute_operation(self, operation: OperationDefinitionNode, root_value: Any) -> Any:
+        """Return the operation's data, or an awaitable of it."""
+        if operation.operation is OperationType.MUTATION:
+            return super().execute_operation(operation, root_value)
+        if not self._root:
+            self._root.append(self._collect_root(operation))
+        [(root_type, selected)] = self._root
+        return self.execute_fields(root_type, root_value, None, selected)
+
+    def execute_fields(
         self,
         parent_type: GraphQLObjectType,
-        source: Any,
-        field_nodes: list[FieldNode],
-        path: Path,
+        source_value: Any,
+        path: Path | None,
+        fields: _Selected,
     ) -> Any:
-        """Return the field's value, or an awaitable of it, as graphql-core does."""
-        # By identity, as graphql-core keeps sub-selections: the document outlives this.
-        key = (parent_type, id(field_nodes[0]))
-        if key not in self._fields:
-            self._fields[key] = self._find_field(parent_type, field_nodes[0])
-        field = self._fields[key]
+        """Return the values of the fields, or an awaitable of them."""
+        results: dict[str, Any] = {}
+        later = []
+        for name, nodes in fields.items():
+            # By identity, as graphql-core keeps sub-selections: the document outlives this.
+            key = (parent_type, id(nodes[0]))
+            if key not in self._fields:
+                self._fields[key] = self._find_field(parent_type, nodes[0])
+            value = self._value(self._fields[key], source_value, nodes, parent_type, path, name)
+            if value is not Undefined:
+                results[name] = value
+                if _is_awaitable(value):
+                    later.append(name)
+        return _gathered(results, later) if later else results
+
+    # ---- fields
+
+    def _value(
+        self,
+        field: _Field | None,
+        source: Any,
+        nodes: list[FieldNode],
+        parent_type: GraphQLObjectType,
+        path: Path | None,
+        name: str,
+    ) -> Any:
         if field is None:
-            return super().execute_field(parent_type, source, field_nodes, path)
-        info = self._info(field, field_nodes, parent_type, path)
+            place = Path(path, name, parent_type.name)
+            return self.execute_field(parent_type, source, nodes, place)
+        value = field.read(source)
+        if value is not NOT_AT_HAND:
+            serialized = field.serialized(value)
+            if serialized is not None:
+                return serialized
+        info = self._info(field, nodes, parent_type, Path(path, name, parent_type.name))
+        if value is NOT_AT_HAND:
+            try:
+                value = field.resolve(source, info, **field.arguments)
+            except Exception as error:
+                value = error
+        return self._complete(field, info, value)
+
+    def _complete(self, field: _Field, info: GraphQLResolveInfo, value: Any) -> Any:
         try:
-            value = field.resolve(source, info, **field.arguments)
-            if self.is_awaitable(value):
+            if _is_awaitable(value):
                 return self._resolved_later(field, info, value)
             value = self._completed(field, info, value)
         except Exception as error:
             return self._failed(field, info, error)
-        return self._completed_later(field, info, value) if self.is_awaitable(value) else value
+        return self._completed_later(field, info, value) if _is_awaitable(value) else value
+
+    def _completed(self, field: _Field, info: GraphQLResolveInfo, value: Any) -> Any:
+        serialized = field.serialized(value)
+        if serialized is not None:
+            return serialized
+        return self.complete_value(field.type, info.field_nodes, info, info.path, value)
+
+    async def _resolved_later(
+        self, field: _Field, info: GraphQLResolveInfo, value: Awaitable[Any]
+    ) -> Any:
+        try:
+            completed = self._completed(field, info, await value)
+            return await completed if _is_awaitable(completed) else completed
+        except Exception as error:
+            return self._failed(field, info, error)
+
+    async def _completed_later(
+        self, field: _Field, info: GraphQLResolveInfo, value: Awaitable[Any]
+    ) -> Any:
+        try:
+            return await value
+        except Exception as error:
+            return self._failed(field, info, error)
+
+    def _failed(self, field: _Field, info: GraphQLResolveInfo, error: Exception) -> None:
+        located = located_error(error, info.field_nodes, info.path.as_list())
+        self.handle_field_error(located, field.type, info.path)
+
+    # ---- what is looked up once
+
+    def _collect_root(
+        self, operation: OperationDefinitionNode
+    ) -> tuple[GraphQLObjectType, _Selected]:
+        root_type = self.schema.get_root_type(operation.operation)
+        assert root_type is not None, "validation has found the operation's type"
+        variables, selected = self.variable_values, operation.selection_set
+        return root_type, collect_fields(
+            self.schema, self.fragments, variables, root_type, selected
+        )
 
     def _find_field(self, parent_type: GraphQLObjectType, node: FieldNode) -> _Field | None:
         """Return how the field is resolved; None where graphql-core has to look each time."""
@@ -123,7 +243,8 @@ class _Execution(ExecutionContext):
         kind: Any = definition.type
         leaf = get_nullable_type(kind)
         serialize = leaf.serialize if is_leaf_type(leaf) else None
-        return _Field(node.name.value, definition.type, resolve, arguments, serialize)
+        at_hand = getattr(resolve, "at_hand", None)
+        return _Field(node.name.value, kind, resolve, arguments, serialize, at_hand)
 
     def _info(
         self, field: _Field, nodes: list[FieldNode], parent_type: GraphQLObjectType, path: Path
@@ -140,34 +261,11 @@ class _Execution(ExecutionContext):
             self.operation,
             self.variable_values,
             self.context_value,
-            self.is_awaitable,
+            _is_awaitable,
         )
 
-    def _completed(self, field: _Field, info: GraphQLResolveInfo, value: Any) -> Any:
-        if field.serialize and value is not None and not isinstance(value, Exception):
-            serialized = field.serialize(value)
-            if serialized is not None and serialized is not Undefined:
-                return serialized
-        # Also for a leaf that has no value, which may be an error.
-        return self.complete_value(field.type, info.field_nodes, info, info.path, value)
 
-    async def _resolved_later(
-        self, field: _Field, info: GraphQLResolveInfo, value: Awaitable[Any]
-    ) -> Any:
-        try:
-            completed = self._completed(field, info, await value)
-            return await completed if self.is_awaitable(completed) else completed
-        except Exception as error:
-            return self._failed(field, info, error)
-
-    async def _completed_later(
-        self, field: _Field, info: GraphQLResolveInfo, value: Awaitable[Any]
-    ) -> Any:
-        try:
-            return await value
-        except Exception as error:
-            return self._failed(field, info, error)
-
-    def _failed(self, field: _Field, info: GraphQLResolveInfo, error: Exception) -> None:
-        located = located_error(error, info.field_nodes, info.path.as_list())
-        self.handle_field_error(located, field.type, info.path)
+async def _gathered(results: dict[str, Any], later: list[str]) -> dict[str, Any]:
+    values = await asyncio.gather(*(results[name] for name in later))
+    results.update(zip(later, values, strict=True))
+    return results

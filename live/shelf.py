@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import Protocol
@@ -64,7 +64,8 @@ class Shelf:
         self.position = 0
         self.epoch = 0
         self._fetch = fetch or in_worker_thread(log.read)
-        self._events: dict[int, Event] = {}
+        # Ordered: a plain dict takes ever longer to find its first key where many were deleted.
+        self._events: OrderedDict[int, Event] = OrderedDict()
         self._reads: dict[tuple[int, int], asyncio.Task[list[Event]]] = {}
 
     def start_over(self, epoch: int, position: int) -> None:
@@ -78,7 +79,7 @@ class Shelf:
         """Keep `event`; the one that was added longest ago makes room."""
         self._events[event.number] = event
         if len(self._events) > conf.EVENTS_IN_MEMORY:
-            del self._events[next(iter(self._events))]
+            self._events.popitem(last=False)
 
     def holds(self, number: int) -> bool:
         """Whether nothing has to be read for what comes after `number`."""

@@ -110,21 +110,36 @@ class WorkerThreads(MiddlewareManager):
         return cached
 
 
+# What `at_hand` returns where the database may have to be asked.
+NOT_AT_HAND = object()
+
+
 def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `resolver` with its sync work moved to the pool."""
+    """Return `resolver` with its sync work moved to the pool.
+
+    Where it only reads an attribute, what is returned has an attribute itself, `at_hand`: a
+    function that takes the root alone.
+    """
     if is_async(resolver) or reads_memory_only(resolver):
         return resolver
     in_thread = in_worker_thread(_reading_lists(resolver))
     if not resolves_by_name(resolver):
         return in_thread
     # graphene binds the attribute's name into its resolver; graphql-core's has the field's.
-    attribute = resolver.args[0] if isinstance(resolver, functools.partial) else None
+    attribute: str = resolver.args[0] if isinstance(resolver, functools.partial) else ""
 
     def read(root: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
         if isinstance(root, Model) and not is_loaded(root, attribute or info.field_name):
             return in_thread(root, info, **args)
         return resolver(root, info, **args)
 
+    def at_hand(root: Any) -> Any:
+        if isinstance(root, Model) and not is_loaded(root, attribute):
+            return NOT_AT_HAND
+        return resolver(root, None)
+
+    if attribute:
+        read.at_hand = at_hand  # type: ignore[attr-defined]
     return read
 
 
