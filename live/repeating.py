@@ -21,6 +21,7 @@ from graphql import (
     get_argument_values,
     get_nullable_type,
     is_leaf_type,
+    is_object_type,
     located_error,
 )
 from graphql.execution.collect_fields import collect_fields
@@ -63,8 +64,8 @@ class Repeated:
 class _Field:
     """How a type's field is resolved.
 
-    `serialize` is there if it is a leaf, `at_hand` if only an attribute is read for it (see
-    live.threads).
+    `serialize` is there if it is a leaf, `object` if it is of an object type, `at_hand` if only
+    an attribute is read for it (see live.threads).
     """
 
     name: str
@@ -72,6 +73,7 @@ class _Field:
     resolve: Callable[..., Any]
     arguments: dict[str, Any]
     serialize: Callable[[Any], Any] | None
+    object: GraphQLObjectType | None
     at_hand: Callable[[Any], Any] | None
 
     def read(self, source: Any) -> Any:
@@ -188,10 +190,13 @@ class _Execution(ExecutionContext):
         return self._completed_later(field, info, value) if _is_awaitable(value) else value
 
     def _completed(self, field: _Field, info: GraphQLResolveInfo, value: Any) -> Any:
+        nodes, path = info.field_nodes, info.path
+        if field.object is not None and not (value is None or isinstance(value, Exception)):
+            return self.complete_object_value(field.object, nodes, info, path, value)
         serialized = field.serialized(value)
         if serialized is not None:
             return serialized
-        return self.complete_value(field.type, info.field_nodes, info, info.path, value)
+        return self.complete_value(field.type, nodes, info, path, value)
 
     async def _resolved_later(
         self, field: _Field, info: GraphQLResolveInfo, value: Awaitable[Any]
@@ -241,10 +246,11 @@ class _Execution(ExecutionContext):
         if self.middleware_manager:
             resolve = self.middleware_manager.get_field_resolver(resolve)
         kind: Any = definition.type
-        leaf = get_nullable_type(kind)
-        serialize = leaf.serialize if is_leaf_type(leaf) else None
+        inner: Any = get_nullable_type(kind)
+        serialize = inner.serialize if is_leaf_type(inner) else None
+        object_type = inner if is_object_type(inner) else None
         at_hand = getattr(resolve, "at_hand", None)
-        return _Field(node.name.value, kind, resolve, arguments, serialize, at_hand)
+        return _Field(node.name.value, kind, resolve, arguments, serialize, object_type, at_hand)
 
     def _info(
         self, field: _Field, nodes: list[FieldNode], parent_type: GraphQLObjectType, path: Path

@@ -134,8 +134,8 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
         return resolver(root, info, **args)
 
     def at_hand(root: Any) -> Any:
-        if isinstance(root, Model) and not is_loaded(root, attribute):
-            return NOT_AT_HAND
+        if isinstance(root, Model):
+            return getattr(root, attribute) if is_loaded(root, attribute) else NOT_AT_HAND
         return resolver(root, None)
 
     if attribute:
