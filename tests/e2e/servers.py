@@ -33,7 +33,7 @@ COMMANDS = {
         *("--ws", "websockets-sansio", "--lifespan", "off", "server.asgi:application"),
     ],
     "gunicorn": [
-        *("-m", "gunicorn", "-k", "server.workers.Worker", "-w", "1"),
+        *("-m", "gunicorn", "-k", "server.workers.Worker", "-w", "{workers}"),
         *("-b", "127.0.0.1:{port}", "server.asgi:application"),
     ],
 }
@@ -47,12 +47,14 @@ class Server:
         folder: where its database and log go.
         kind: one of COMMANDS: "daphne", "uvicorn" or "gunicorn".
         environment: more variables for it, such as REDIS_URL.
+        workers: processes of a gunicorn.
     """
 
     folder: Path
     kind: str = "daphne"
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    workers: int = 1
     process: subprocess.Popen | None = None
     sessions: dict[str, dict[str, str]] = field(default_factory=dict)
     """The cookies of those who have logged in, by user name."""
@@ -100,7 +102,8 @@ class Server:
 
     def start(self) -> "Server":
         """Start the process and return when it takes connections."""
-        arguments = [part.format(port=self.port) for part in COMMANDS[self.kind]]
+        values = {"port": self.port, "workers": self.workers}
+        arguments = [part.format(**values) for part in COMMANDS[self.kind]]
         with (self.folder / "server.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments], cwd=ROOT, env=self.env, stdout=log, stderr=log
