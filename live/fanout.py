@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from channels.layers import get_channel_layer
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Between two attempts to join a channel layer that is away.
 RETRY_SECONDS = 0.5
+# What joining a channel layer, or leaving it, may take.
+JOIN_SECONDS = 2
 # A subscriber is told rather than kept waiting where the database stays away.
 READY_SECONDS = 5
 # An event with more cohorts than fit in this goes on after other work of the loop.
@@ -217,9 +219,11 @@ class Hub:
 
     async def _read_layer(self) -> None:
         layer = get_channel_layer()
-        channel = await layer.new_channel("live")
-        try:
+        # A broker that hangs answers nothing, not even with an error.
+        async with asyncio.timeout(JOIN_SECONDS):
+            channel = await layer.new_channel("live")
             await layer.group_add(HUB_GROUP, channel)
+        try:
             self._tried_layer.set()
             metrics.layer_up.set(1)
             while True:
@@ -228,7 +232,8 @@ class Hub:
                 await asyncio.sleep(0)
         finally:
             with contextlib.suppress(Exception):
-                await layer.group_discard(HUB_GROUP, channel)
+                async with asyncio.timeout(JOIN_SECONDS):
+                    await layer.group_discard(HUB_GROUP, channel)
 
     async def _told(self, message: dict[str, Any]) -> None:
         """Handle one message of the hub's group; a bad one harms no other."""
@@ -269,7 +274,9 @@ class Hub:
             metrics.position.set(number)
 
     def pass_on(self, record: Record) -> None:
-        """Handle an event past the log."""
+        """Handle an event past the log, or an end of subscriptions; nothing else comes so."""
+        if record.kind not in (Kind.EVENT, Kind.UNSUBSCRIBE):
+            raise ValueError("only the log tells of rights")
         number = self.passing.position + 1
         event = Event.logged(None, number, record)
         self.passing.add(event)
@@ -303,7 +310,7 @@ class Hub:
 
     def _give(self, event: Event) -> None:
         turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
-        for cohort in self._hearing(event.groups):
+        for cohort in self._hearing(event):
             if time.monotonic() < turn_ends:
                 cohort.take(event)
             else:
@@ -314,17 +321,22 @@ class Hub:
 
     async def _catch_up(self) -> None:
         """Run what did not fit in its event's turn, one event of each cohort after the other."""
-        await self._turns.next()
-        while self._behind:
-            cohort = next(iter(self._behind))
-            del self._behind[cohort]
-            cohort.catch_up()
-            if cohort.is_behind:
-                self._behind[cohort] = None
-            if self._turns.is_over:
-                await self._turns.next()
-        self._catching_up = None
+        try:
+            await self._turns.next()
+            while self._behind:
+                cohort = next(iter(self._behind))
+                del self._behind[cohort]
+                cohort.catch_up()
+                if cohort.is_behind:
+                    self._behind[cohort] = None
+                if self._turns.is_over:
+                    await self._turns.next()
+        finally:
+            self._catching_up = None
 
-    def _hearing(self, groups: Iterable[str]) -> dict[Cohort, None]:
-        """Return the cohorts that are in any of `groups`, each once."""
-        return {cohort: None for group in groups for cohort in list(self._groups.get(group, ()))}
+    def _hearing(self, event: Event) -> dict[Cohort, None]:
+        """Return the cohorts that are in any of the event's groups, each once."""
+        # Of its own source: a message past the log is nothing to those who rely on the log.
+        source = self.passing if event.epoch is None else self.log
+        found = (cohort for group in event.groups for cohort in self._groups.get(group, ()))
+        return {cohort: None for cohort in found if cohort.source is source}
