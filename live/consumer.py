@@ -8,7 +8,8 @@ of a private name of it is here, and tests/live/test_library.py fails when it ch
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import channels_graphql_ws
@@ -17,7 +18,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from graphql import MiddlewareManager
 
-from live import auth, metrics, protocol
+from live import auth, metrics, protocol, recall
 from live.clients import client_of
 from live.conf import conf
 from live.errors import TooManyOperations, format_error
@@ -68,6 +69,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.closed = False
         self.tally = Tally()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._executing = 0
         self._initialising: asyncio.Task[None] | None = None
         self.rights = Rights(self)
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
@@ -136,6 +138,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         await self.accept(subprotocol=chosen)
         self.heartbeat = Heartbeat(self)
         self.hub.enter(self)
+        self._look_again_if_later(self.scope.get("looked_at", recall.generation()))
 
     async def _keep_out(self) -> None:
         """Refuse a client that asked for too much, and take time over it."""
@@ -236,12 +239,19 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.heartbeat.initialised()
 
     async def _admit(self, payload: dict[str, Any]) -> None:
+        looked_at = recall.generation()
         await auth.take_bearer(self.scope, payload)
+        self._look_again_if_later(looked_at)
         await self.on_connect(payload)
         self.belong()
         self.tally.check_sockets()
         if payload.get("confirmSubscriptions") is True:
             self.confirm_subscriptions = True
+
+    def _look_again_if_later(self, looked_at: int) -> None:
+        # Nobody was behind the socket yet for whom the hub could have told of a change.
+        if looked_at != recall.generation():
+            self.rights_changed(None)
 
     def belong(self) -> None:
         """Count the socket, and what it asks for, for whoever is behind it now."""
@@ -250,7 +260,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     async def _start(self, id: str, payload: dict[str, Any]) -> None:
         operation = self.operations[id] = Operation(self, id)
-        if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET:
+        # Those that are being opened go beyond it: a client comes back with all at once.
+        if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET + conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
             operation.fail([TooManyOperations(limit="operations_per_socket")])
             return
         await self._in_order(self.spawn(self._run(operation, payload)))
@@ -262,6 +273,17 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         await self.rights.settled()
         if self.protocol.state is protocol.State.ACKNOWLEDGED and not operation.ended:
             await operation.run(payload)
+
+    @contextmanager
+    def executing(self) -> Iterator[None]:
+        """Count a query or mutation while it runs; raise TooManyOperations for one too many."""
+        if self._executing >= conf.MAX_OPERATIONS_PER_SOCKET:
+            raise TooManyOperations(limit="operations_per_socket")
+        self._executing += 1
+        try:
+            yield
+        finally:
+            self._executing -= 1
 
     def _stop(self, id: str, reply: dict[str, Any] | None) -> None:
         operation = self.operations.get(id)
@@ -331,6 +353,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def kicked(self, user_ids: frozenset[int]) -> None:
         """Close the socket if it is one of these users'."""
         if auth.user_id(self.scope) in user_ids:
+            self.suspend_all()
             self.close_with(Close(CloseCode.FORBIDDEN, "Ended by an administrator"))
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from live import recall
 from live.sessions import find_session
 
 
@@ -47,5 +48,7 @@ class SessionUser:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         key = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
-        session, user = await find_session(key)
-        await self._application({**scope, "session": session, "user": user}, receive, send)
+        # Rights may change until the hub knows of the socket: see LiveConsumer.
+        found: dict[str, Any] = {"looked_at": recall.generation()}
+        found["session"], found["user"] = await find_session(key)
+        await self._application({**scope, **found}, receive, send)

@@ -57,6 +57,10 @@ class Operation:
             await self.socket.on_operation(self.id, payload)
             request = Request.from_payload(payload)
             document = await prepare(self.socket.schema, request.query, self.socket.client)
+            # Both take their time: rights may have changed, or the client lost interest.
+            await self.socket.rights.settled()
+            if self.ended:
+                return
             if document.errors:
                 self.fail(document.errors)
                 return
@@ -68,6 +72,10 @@ class Operation:
             self.fail([error])
 
     async def _execute(self, document: Document, request: Request) -> None:
+        with self.socket.executing():
+            await self._execute_counted(document, request)
+
+    async def _execute_counted(self, document: Document, request: Request) -> None:
         scope = self.socket.scope
         user = scope.get("user")
         context = self._context(request)

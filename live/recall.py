@@ -3,7 +3,7 @@
 A ward's hundred screens come back together, all of one account: looking their rights up
 once is enough, also for those who ask while that is under way. Nothing outlives a change of
 rights: the hub has it forgotten before it handles any later event. What changes without a
-word (SQL by hand) is seen after RECHECK_EVERY seconds, as everywhere.
+word (SQL by hand) is seen after RECHECK_EVERY seconds by who asks then.
 """
 
 import asyncio
@@ -49,13 +49,12 @@ def _asked_for(key: Key, user: Any) -> asyncio.Task[Any]:
     loop = asyncio.get_running_loop()
     asked = _asked.get((loop, key))
     if asked is None:
-        asked = _asked[loop, key] = loop.create_task(_look_up(key, user))
+        asked = _asked[loop, key] = loop.create_task(_look_up(key, user, _forgotten))
         asked.add_done_callback(functools.partial(_answered, (loop, key)))
     return asked
 
 
-async def _look_up(key: Key, user: Any) -> Any:
-    forgotten = _forgotten
+async def _look_up(key: Key, user: Any, forgotten: int) -> Any:
     value = await _in_thread(key[1])(user)
     if forgotten == _forgotten:
         _keep(key, value)
@@ -79,6 +78,11 @@ def _keep(key: Key, value: Any) -> None:
     if len(_known) >= MOST_KNOWN:
         _known.clear()
     _known[key] = (time.monotonic(), value)
+
+
+def generation() -> int:
+    """Return how often everything was forgotten: what was read before may be of before."""
+    return _forgotten
 
 
 def forget() -> None:

@@ -32,7 +32,7 @@ class Rights:
     def changed(self, user_ids: frozenset[int] | None) -> None:
         """Look again if it is about the socket's user (None: about anybody)."""
         mine = auth.user_id(self._socket.scope)
-        if mine is not None and (user_ids is None or mine in user_ids):
+        if user_ids is None or mine in user_ids:
             self._look_again(was=mine)
 
     def user_changed(self, before: Any) -> None:
@@ -61,8 +61,9 @@ class Rights:
         """See who is behind the socket now; `was` is the user that must still be."""
         while True:
             try:
-                await self._reauthorize(was)
-                return
+                if await self._reauthorize(was):
+                    return
+                was = None  # somebody logged in or out meanwhile: whoever it is now
             except (OperationalError, InterfaceError) as error:
                 logger.error("Rights were not looked at: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -72,21 +73,23 @@ class Rights:
                 self._socket.close_with(close, cause=error)
                 return
 
-    async def _reauthorize(self, was: int | None) -> None:
+    async def _reauthorize(self, was: int | None) -> bool:
+        """Return False where somebody logged in or out meanwhile, of whom nothing is known."""
         socket = self._socket
         before = socket.scope.get("user")
         if was is not None and auth.user_id(socket.scope) != was:
-            return  # logged in or out already, which has us look again by itself
+            return False
         user = await in_worker_thread(auth.present_user)(socket.scope)
         if socket.scope.get("user") is not before:
-            return  # logged in or out meanwhile, which has us look again by itself
+            return False
         socket.scope["user"] = user
         socket.belong()
         if was is not None and user.pk != was:
             socket.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
-            return
+            return True
         watched = socket.tally.subscriptions
         for operation in list(socket.operations.values()):
             await operation.reauthorize()
         if watched and not socket.tally.subscriptions and was is not None:
             socket.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
+        return True
