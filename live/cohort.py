@@ -276,7 +276,8 @@ class Cohort:
                 if isinstance(outcome, ExecutionResult)
                 else asyncio.get_running_loop().create_task(_settled_body(outcome))
             )
-            self._remember(event.number, body)
+            if len(self.reading) + len(self.members) != 1:  # else nobody will ask again
+                self._remember(event.number, body)
         if isinstance(body, asyncio.Task):
             # Shielded: others wait for it too.
             body = await asyncio.shield(body)

@@ -30,6 +30,7 @@ class Replays:
 
     def __init__(self) -> None:
         self._turns = Turns()
+        self._is_away = False
 
     def start(self, member: Member, cohort: Cohort) -> None:
         """Have a member of `cohort` read on from its `since`."""
@@ -59,7 +60,7 @@ class Replays:
 
     async def _read_on(self, member: Member, cohort: Cohort) -> None:
         await self._turn(member)
-        while events := await _after(cohort.source, member.since):
+        while events := await self._after(cohort.source, member.since):
             if self._turns.is_over:
                 # Those who waited for the same read go on in the same turn of the loop.
                 await self._turn(member)
@@ -91,12 +92,19 @@ class Replays:
         if body is not None:
             metrics.deliveries.inc()
 
+    async def _after(self, source: Source, number: int) -> list[Event]:
+        while True:
+            try:
+                events = await source.after(number)
+            except (OperationalError, InterfaceError) as error:
+                self._note_absence(error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._is_away = False
+                return events
 
-async def _after(source: Source, number: int) -> list[Event]:
-    while True:
-        try:
-            return await source.after(number)
-        except (OperationalError, InterfaceError) as error:
-            metrics.log_errors.inc()
+    def _note_absence(self, error: Exception) -> None:
+        metrics.log_errors.inc()
+        if not self._is_away:  # once, however many wait
             logger.error("The event log was not read: %s", type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+        self._is_away = True

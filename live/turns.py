@@ -4,9 +4,12 @@ import asyncio
 import heapq
 import itertools
 import time
+from operator import itemgetter
 
 # What one piece may take: all that comes meanwhile waits for it.
 LONGEST_SECONDS = 0.005
+# Every so often it is the turn of who has waited longest, so that no rank waits for ever.
+LONGEST_WAITING_EVERY = 16
 
 
 class Turns:
@@ -16,6 +19,7 @@ class Turns:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
         self._is_granting = False
+        self._granted = 0
         self._ends = 0.0
 
     @property
@@ -36,9 +40,18 @@ class Turns:
 
     def _grant(self) -> None:
         while self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
+            turn = self._next_turn()
             if not turn.done():  # cancelled
                 turn.set_result(None)
                 asyncio.get_running_loop().call_soon(self._grant)
                 return
         self._is_granting = False
+
+    def _next_turn(self) -> "asyncio.Future[None]":
+        self._granted += 1
+        if self._granted % LONGEST_WAITING_EVERY:
+            return heapq.heappop(self._waiting)[2]
+        longest = min(self._waiting, key=itemgetter(1))
+        self._waiting.remove(longest)
+        heapq.heapify(self._waiting)
+        return longest[2]

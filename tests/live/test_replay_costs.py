@@ -104,7 +104,10 @@ def _short_turns(monkeypatch):
 
 @pytest.mark.usefixtures("_short_turns")
 async def test_who_comes_from_far_apart_places_soon_reads_together(hub, feed):
-    """Else what was run for the first of them would be gone when the last comes to it."""
+    """Else what was run for the first of them would be gone when the last comes to it.
+
+    It is for a few events of those whose turn comes early, as they have waited longest.
+    """
     last = 2 * MOST_BODIES
     feed.events(range(1, last + 1), "g")
     run = Echo()
@@ -113,7 +116,8 @@ async def test_who_comes_from_far_apart_places_soon_reads_together(hub, feed):
     for place in places:
         assert place.got == list(range(place.got[0], last + 1))
     assert [place.got[0] for place in places] == list(range(1, MOST_BODIES + 200, 50))
-    assert sorted(run.ran) == list(range(1, last + 1))
+    assert set(run.ran) == set(range(1, last + 1))
+    assert len(run.ran) < 1.1 * last
     for place in places:
         place.leave()
 

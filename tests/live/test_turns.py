@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from live import turns as turns_module
-from live.turns import Turns
+from live.turns import LONGEST_WAITING_EVERY, Turns
 
 
 class Queue:
@@ -61,6 +61,14 @@ async def test_who_comes_later_with_a_lower_rank_goes_before_those_who_wait(queu
     queue.wait("late", 1)
     await queue.all_had()
     assert queue.had.index("late") < 5
+
+
+async def test_no_rank_waits_for_ever(queue):
+    queue.wait("high", 9)
+    for _ in range(3 * LONGEST_WAITING_EVERY):
+        queue.wait("low", 0)
+    await queue.all_had()
+    assert queue.had.index("high") < LONGEST_WAITING_EVERY
 
 
 async def test_in_each_turn_of_the_loop_one_works(queue):
