@@ -31,7 +31,8 @@ class Outbox:
 
     Args:
         send: the ASGI `send`.
-        most: frames that may wait; at one more, `on_overflow` is called, once.
+        most: frames that may wait, not counting subscriptions that keep their newest; at one
+            more, `on_overflow` is called, once.
         most_shared: of them, messages put by `put_shared`; half of them at the most.
         on_broken: called, once, when the server refuses to send: the client is gone.
         write: the frame extension's function, None where the server has none.
@@ -79,7 +80,7 @@ class Outbox:
             return
         if self._writer is None:
             self._send_now(frame)
-        elif len(self._waiting) >= self.most:
+        elif sum(tag is None for tag, _ in self._waiting) >= self.most:
             self.closed = True
             self._on_overflow()
         else:

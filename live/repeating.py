@@ -77,13 +77,13 @@ class _Field:
     at_hand: Callable[[Any], Any] | None
 
     def read(self, source: Any) -> Any:
-        """Return the value where it is at hand, else NOT_AT_HAND; an error as a value."""
+        """Return the value where it is at hand, else NOT_AT_HAND."""
         if self.at_hand is None:
             return NOT_AT_HAND
         try:
             return self.at_hand(source)
-        except Exception as error:
-            return error
+        except Exception:
+            return NOT_AT_HAND  # its resolver fails with it, where the error belongs
 
     def serialized(self, value: Any) -> Any:
         """Return a leaf's value for the result; None where graphql-core has to look at it."""
@@ -177,7 +177,7 @@ class _Execution(ExecutionContext):
             try:
                 value = field.resolve(source, info, **field.arguments)
             except Exception as error:
-                value = error
+                return self._failed(field, info, error)
         return self._complete(field, info, value)
 
     def _complete(self, field: _Field, info: GraphQLResolveInfo, value: Any) -> Any:
