@@ -110,11 +110,10 @@ CHANNEL_LAYERS = {
         if REDIS_URL
         else {
             "BACKEND": "live.layers.LocalChannelLayer",
-            # Beyond its capacity the hub is told that it lost events, and its sockets with it:
-            # an import's burst must fit.
+            # Beyond its capacity the hub reads the log, which is slower than being told.
             "CONFIG": {
                 "namespace": str(DATABASES["default"]["NAME"]),
-                "capacity": 100_000,
+                "capacity": 1000,
             },
         }
     )
