@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -104,12 +105,19 @@ class NoticeAdmin(admin.ModelAdmin):
         """Publish the drafts, the oldest first; say how many were published before."""
         published = skipped = 0
         for notice in queryset.order_by("pk"):
-            if services.notice_publish(notice=notice):
+            if self._publish_one(request, notice):
                 published += 1
-                self.log_change(request, notice, [{"changed": {"fields": ["published_at"]}}])
             else:
                 skipped += 1
         self._report(request, published, skipped)
+
+    @transaction.atomic
+    def _publish_one(self, request: HttpRequest, notice: Notice) -> bool:
+        """Publish it together with its line in the admin's history."""
+        if not services.notice_publish(notice=notice):
+            return False
+        self.log_change(request, notice, [{"changed": {"fields": ["published_at"]}}])
+        return True
 
     def _report(self, request: HttpRequest, published: int, skipped: int) -> None:
         if published:

@@ -11,11 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from careteam.text import LONGEST_FOLDED, BadText, room_key, tidy_name
+from live.saving import AtomicSave
 
 LONGEST_ROOM_NAME = 200
 
 
-class Room(models.Model):
+class Room(AtomicSave):
     """A chat room: made by whoever writes to it first, under the name that they gave it."""
 
     name = models.CharField(_("name"), max_length=LONGEST_ROOM_NAME)
@@ -54,7 +55,7 @@ class Room(models.Model):
             raise ValidationError({"name": _("Another room has this name.")})
 
 
-class ChatMessage(models.Model):
+class ChatMessage(AtomicSave):
     """What somebody wrote in a room."""
 
     room = models.ForeignKey(

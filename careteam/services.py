@@ -41,6 +41,7 @@ def message_send(*, user: Any, chatroom: str, text: str, socket: str | None = No
     return message
 
 
+@transaction.atomic
 def rooms_close(*, names: Iterable[str], but: Iterable[str] = ()) -> None:
     """Close the rooms of these names to everybody but superusers; on commit, all look again.
 

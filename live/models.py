@@ -7,6 +7,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from live.saving import AtomicSave
+
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
     """Tokens by what they still open."""
@@ -20,7 +22,7 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         return self.filter(unexpired, revoked_at=None, user__is_active=True)
 
 
-class AccessToken(models.Model):
+class AccessToken(AtomicSave):
     """What lets a program without cookies act as a user; the secret itself is not kept."""
 
     class State(models.TextChoices):

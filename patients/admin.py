@@ -7,6 +7,7 @@ from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import ProtectedError, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -139,14 +140,19 @@ class PatientAdmin(admin.ModelAdmin):
         # The keys first: a row that is discharged may leave the selection under the cursor.
         for pk in list(queryset.values_list("pk", flat=True)):
             try:
-                patient = services.patient_discharge(patient=Patient(pk=pk))
+                self._discharge_one(request, pk)
             except ValidationError as error:
                 already = getattr(error, "code", None) == "discharged"
                 skipped, refused = skipped + already, refused + (not already)
             else:
                 discharged += 1
-                self.log_change(request, patient, [{"changed": {"fields": ["status"]}}])
         self._report(request, discharged, skipped, refused)
+
+    @transaction.atomic
+    def _discharge_one(self, request: HttpRequest, pk: int) -> None:
+        """Discharge a patient together with the line in the admin's history."""
+        patient = services.patient_discharge(patient=Patient(pk=pk))
+        self.log_change(request, patient, [{"changed": {"fields": ["status"]}}])
 
     def _report(self, request: HttpRequest, discharged: int, skipped: int, refused: int) -> None:
         if discharged:

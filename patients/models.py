@@ -13,6 +13,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from live.sending import one_batch
 from patients.functions import Strip
 from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here
 from patients.querysets import PatientQuerySet
@@ -42,6 +43,14 @@ class DiseaseCategory(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it, as Django's, in one transaction with what its receivers write.
+
+        The log is locked last: a patient's writer may hold the category, and wait for the log.
+        """
+        with one_batch():
+            super().save(*args, **kwargs)
 
 
 class Patient(models.Model):
