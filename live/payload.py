@@ -13,7 +13,10 @@ from typing import Any
 
 import msgpack
 from django.apps import apps
-from django.db.models import Model
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, Field, Model, TextField
+from django.utils import timezone
 
 VERSION = 1
 
@@ -88,9 +91,36 @@ def _extend_scalar(value: Any) -> msgpack.ExtType:
 
 def _pack_model(instance: Model) -> bytes:
     held = instance.__dict__  # a deferred field is not read for this
-    names = [f.attname for f in instance._meta.concrete_fields if f.attname in held]
-    values = [held[name] for name in names]
+    fields = [pair for pair in _fields(type(instance)) if pair[0] in held]
+    names = [name for name, _ in fields]
+    values = [
+        held[name] if read is None or not isinstance(held[name], str) else read(held[name])
+        for name, read in fields
+    ]
     return msgpack.packb([instance._meta.label_lower, names, values], default=_extend_scalar)
+
+
+@functools.lru_cache(maxsize=256)
+def _fields(model: type[Model]) -> tuple[tuple[str, Callable[[str], Any] | None], ...]:
+    """Return the model's attnames, with what reads a string there; None where it is the value."""
+    return tuple(
+        (f.attname, None if isinstance(f, CharField | TextField) else functools.partial(_read, f))
+        for f in model._meta.concrete_fields
+    )
+
+
+def _read(field: Field, text: str) -> Any:
+    """Return what a save of `text` stores: a date may be assigned as a string.
+
+    Raises ValueError for one that is no value of the field's.
+    """
+    try:
+        value = field.to_python(text)
+    except ValidationError:
+        raise ValueError("no value of the field") from None  # the cause quotes it
+    if settings.USE_TZ and isinstance(value, datetime.datetime) and timezone.is_naive(value):
+        return timezone.make_aware(value)
+    return value
 
 
 def _restore(code: int, data: bytes) -> Any:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from live import payload
 from live.payload import PayloadError, pack, unpack
+from patients.models import Patient
 
 SECRET = "Ada Lovelace"
 
@@ -166,6 +167,28 @@ def test_fields_in_another_order_are_taken_by_name():
     assert (session.session_key, session.session_data) == ("k", "d")
 
 
+@pytest.mark.parametrize(
+    ("values", "stored"),
+    [
+        ({"birth_date": "1980-01-02"}, {"birth_date": datetime.date(1980, 1, 2)}),
+        (
+            {"admitted_at": "2026-01-02T03:04:05+02:00"},
+            {"admitted_at": datetime.datetime(2026, 1, 2, 1, 4, 5, tzinfo=datetime.UTC)},
+        ),
+        (
+            {"admitted_at": "2026-01-02 03:04"},
+            {"admitted_at": datetime.datetime(2026, 1, 2, 2, 4, tzinfo=datetime.UTC)},
+        ),
+        ({"id": "7", "category_id": "8"}, {"id": 7, "category_id": 8}),
+        ({"name": "1980-01-02", "reason": "7"}, {"name": "1980-01-02", "reason": "7"}),
+    ],
+)
+def test_a_string_is_packed_as_what_a_save_makes_of_it(settings, values, stored):
+    settings.TIME_ZONE = "Europe/Paris"
+    patient = unpack(pack(Patient(**values)))
+    assert {name: getattr(patient, name) for name in stored} == stored
+
+
 # ---- what cannot be packed
 
 
@@ -187,6 +210,7 @@ def endless():
         ([{("a", SECRET): 1}], "payload[0] (dict)"),
         (User(username="ada", first_name={SECRET}), "payload.first_name (set)"),
         ({"user": User(last_name=object())}, "payload['user'].last_name (object)"),
+        (User(date_joined=SECRET), "payload (User)"),
     ],
 )
 def test_what_cannot_be_packed_is_named_by_its_place_only(value, place):

@@ -191,3 +191,19 @@ def test_a_change_of_category_is_told_to_both_categories(nurse, saved, categorie
         Patient.objects.bulk_update([last], ["name", "category"])
         assert former.names_until(LAST) == ["Ann", "Ben"]
         assert present.names_until(LAST) == ["Ann", "Ben"]
+
+
+WITH_TIMES = "subscription { onNewPatient { patient { name birthDate admittedAt } } }"
+
+
+@pytest.mark.parametrize(
+    "write", [Patient.save, lambda patient: type(patient).objects.bulk_create([patient])]
+)
+def test_what_was_given_as_a_string_is_told_as_what_was_stored(nurse, make, end, write):
+    (patient,) = make("Ann", birth_date="1980-01-02", admitted_at="2026-01-02T03:04:05+02:00")
+    with Watch(nurse, WITH_TIMES) as watch:
+        write(patient)
+        ((told,), stored) = watch.until(end(query_is_of_new=True)), Patient.objects.get(name="Ann")
+    told = told["patient"]
+    assert datetime.date.fromisoformat(told["birthDate"]) == stored.birth_date
+    assert datetime.datetime.fromisoformat(told["admittedAt"]) == stored.admitted_at
