@@ -121,6 +121,30 @@ async def test_a_legacy_operation_behind_a_rejected_init_never_runs(stage):
     assert stage.calls == ["on_connect"]
 
 
+# ---- confirmations
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "asked", [{}, {"confirmSubscriptions": False}, {"confirmSubscriptions": 1}]
+)
+async def test_nobody_is_sent_a_confirmation_who_did_not_ask_for_it(stage, subprotocol, asked):
+    async with (
+        Socket(subprotocol=subprotocol) as asking,
+        Socket(subprotocol=subprotocol) as socket,
+    ):
+        await asking.init(confirmSubscriptions=True)
+        await socket.init(**asked)
+        await socket.start(SUBSCRIPTION)
+        await stage.reached("subscribe")
+        await socket.nothing_more()
+        await asking.watch()
+        await OnEvent.broadcast(group="all", payload="first")
+        for each in (asking, socket):
+            payload = (await each.receive())["payload"]
+            assert payload == {"data": {"onEvent": {"value": "first"}}}
+
+
 # ---- contents
 
 

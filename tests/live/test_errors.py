@@ -11,7 +11,7 @@ import graphene
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.test import AsyncClient
 from django.urls import path
 from graphql import GraphQLError
@@ -64,6 +64,8 @@ FAULTS = {
     "group": (lambda: ExceptionGroup(NAME, [ValueError(NAME)]), "INTERNAL"),
     "missing": (lambda: ObjectDoesNotExist(NAME), "NOT_FOUND"),
     "denied": (lambda: PermissionDenied(NAME), "FORBIDDEN"),
+    "operational": (lambda: OperationalError(f"no server for {NAME}"), "UNAVAILABLE"),
+    "interface": (lambda: InterfaceError(f"closed after {NAME}"), "UNAVAILABLE"),
 }
 NOW = {"fault": "exception"}
 
@@ -303,6 +305,9 @@ async def test_an_exceptions_text_is_told_to_nobody(logged, fault, query, transp
     if code == "INTERNAL":
         assert response["errors"][0]["message"] == "Internal error."
         assert response["errors"][0]["extensions"]["id"] in logged()
+    if code == "UNAVAILABLE":
+        assert response["errors"][0]["message"] == "The database is away: try again."
+        assert "The database is away: " in logged()
 
 
 SERVERS_FAULTS = ["chained", "number", "colour", "date", "listed", "required"]
