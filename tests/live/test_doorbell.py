@@ -17,6 +17,7 @@ from tests.live.notes import (
     NOTES,
     OWN_NOTES,
     PASSING,
+    Consumer,
     Desk,
     OnNote,
     OnOwnNote,
@@ -28,6 +29,7 @@ from tests.live.notes import (
     write,
 )
 from tests.live.stage import settled
+from tests.live.wire import Wire
 
 SECRET = "Ada Lovelace"
 NEVER = 3600
@@ -109,6 +111,35 @@ async def test_who_writes_to_the_layer_can_forge_nothing_behind_doorbells(carrie
         got = [text for _, text in await read_until(wire, "true too")]
     # What "events" carry shows that it could be done.
     assert got == (["true", "true too"] if carried == "doorbell" else ["forged", "true too"])
+
+
+# What reaches the watchers of notes, or their sockets, where it is in the log.
+FORGED = {
+    "event": lambda user: records.event(OnNote.group_names(None), pack("forged")),
+    "end": lambda user: records.unsubscribe(OnNote.group_names(None)),
+    "rights": lambda user: records.rights([user.pk]),
+    "everybody's rights": lambda user: records.rights(None),
+    "kick": lambda user: records.kick([user.pk]),
+}
+
+
+@pytest.mark.usefixtures("carried")
+@pytest.mark.parametrize("kind", FORGED)
+async def test_past_the_log_nothing_is_forged_for_those_who_rely_on_it(nurse, kind):
+    forged = records.pack(FORGED[kind](nurse))
+    async with Wire(Consumer.as_asgi(), nurse) as wire:
+        assert await wire.subscribe(NOTES) == []
+        (socket,) = Hub.current().sockets
+        await socket.rights.settled()
+        looks = socket.rights.looks
+        # What passes the log has numbers of its own, which come to be beyond the log's.
+        for _ in range(await sync_to_async(lambda: log.end().number)() + 2):
+            message = {"type": "live.passing", "record": forged}
+            await get_channel_layer().group_send(HUB_GROUP, message)
+        await write("true", "true too")
+        assert await read(wire, 2) == ["true", "true too"]
+        assert (await wire.ask("{ __typename }", "2"))["data"]
+        assert socket.rights.looks == looks
 
 
 @pytest.mark.usefixtures("_doorbell")

@@ -190,20 +190,26 @@ class Layer:
     def __init__(self):
         self.queue = asyncio.Queue()
         self.joined = self.tried = 0
-        self.joins_fail = self.hangs = False
+        self.joins_fail = False
+        self.hangs = ""  # the method that never returns
+
+    async def _reach(self, method):
+        if self.hangs == method:
+            await asyncio.Event().wait()
 
     async def new_channel(self, prefix):
+        await self._reach("new_channel")
         return f"{prefix}.{self.joined}"
 
     async def group_add(self, group, channel):
         self.tried += 1
-        if self.hangs:
-            await asyncio.Event().wait()
+        await self._reach("group_add")
         if self.joins_fail:
             raise ConnectionRefusedError(SECRET)
         self.joined += 1
 
     async def group_discard(self, group, channel):
+        await self._reach("group_discard")
         raise ConnectionResetError(SECRET)
 
     async def receive(self, channel):
@@ -260,10 +266,41 @@ async def test_a_layer_that_was_never_there_keeps_nobody_waiting(hub, layer, set
 
 async def test_who_would_wait_for_a_layer_that_hangs_is_told(hub, layer, monkeypatch):
     monkeypatch.setattr(fanout, "READY_SECONDS", 0.05)
-    layer.hangs = True
+    layer.hangs = "group_add"
     hub.enter(Socket())
     with pytest.raises(Unavailable):
         await hub.listening()
+
+
+@pytest.mark.parametrize("method", ["new_channel", "group_add", "group_discard"])
+async def test_a_layer_that_hangs_holds_up_nobody(hub, layer, settings, monkeypatch, method):
+    poll(settings, 0.01)
+    monkeypatch.setattr(fanout, "JOIN_SECONDS", 0.05)
+    layer.hangs, socket = method, Socket()
+    hub.enter(socket)
+    await hub.listening()
+    assert value(metrics.layer_up) == (method == "group_discard")
+    place = Place(hub, Echo())
+    await append(1, 2)
+    await until(lambda: place.got == [1, 2])
+    place.leave()
+    async with asyncio.timeout(fanout.READY_SECONDS):
+        await hub.leave(socket)
+
+
+async def test_a_layer_that_hung_is_joined_once_it_answers(hub, layer, settings, monkeypatch):
+    poll(settings, 3600)
+    monkeypatch.setattr(fanout, "JOIN_SECONDS", 0.05)
+    layer.hangs = "group_add"
+    hub.enter(Socket())
+    await hub.listening()
+    place = Place(hub, Echo())
+    layer.hangs = ""
+    await until(lambda: value(metrics.layer_up) == 1)
+    end = await append(1)
+    layer.queue.put_nowait(sending.told(end, [records.pack(event_record(1, "g"))]))
+    await until(lambda: place.got == [1])
+    place.leave()
 
 
 # ---- a database that is away
