@@ -92,6 +92,15 @@ async def test_what_was_under_way_at_a_change_answers_nobody_who_asks_after_it(r
     assert rights.asked == [1, 1]
 
 
+async def test_what_had_not_begun_at_a_change_is_not_remembered(rights):
+    before = asyncio.create_task(recall(NURSE, rights.look_up))
+    await asyncio.sleep(0)  # its look has a task, which has not had a turn
+    assert (len(memory._asked), rights.asked) == (1, [])
+    forget()
+    assert await before == "1, look 1"
+    assert await recall(NURSE, rights.look_up) == "1, look 2"
+
+
 async def test_what_failed_is_looked_up_again(rights):
     rights.fails = True
     for _ in "ab":
