@@ -289,6 +289,33 @@ async def test_subscriptions_do_not_count_as_operations(limit):
             assert await wire.subscribe(TICKS, str(n)) == []
 
 
+async def test_operations_sent_at_once_count_without_the_subscriptions_among_them(limit):
+    limit(MAX_OPERATIONS_PER_SOCKET=3, OPERATION_TIMEOUT=10)
+    async with Wire(CONSUMER) as wire:
+        for n in range(5):
+            await wire.start(TICKS, f"tick {n}")
+            await wire.start("{ never }", f"never {n}")
+        messages = [await wire.receive() for _ in range(7)]
+        taken = {message["id"] for message in messages if message["type"] == "next"}
+        refused = [wire.errors_in(each) for each in messages if each["type"] == "error"]
+        assert taken == {f"tick {n}" for n in range(5)}
+        assert [codes({"errors": each}) for each in refused] == [["TOO_MANY_OPERATIONS"]] * 2
+
+
+async def test_who_comes_back_may_subscribe_to_all_it_watches_at_once():
+    """By the defaults, and without waiting for any answer."""
+    most = DEFAULTS["MAX_SUBSCRIPTIONS_PER_SOCKET"]
+    assert most > DEFAULTS["MAX_OPERATIONS_PER_SOCKET"]
+    async with Wire(CONSUMER) as wire:
+        assert await wire.subscribe(TICKS, "parsed") == []
+        await wire.send(id="parsed", type="complete")
+        for n in range(most):
+            await wire.start(TICKS, str(n))
+        messages = [await wire.receive() for _ in range(most)]
+        assert {message["id"] for message in messages} == {str(n) for n in range(most)}
+        assert {message["type"] for message in messages} == {"next"}
+
+
 async def test_subscriptions_of_a_socket(limit):
     limit(MAX_SUBSCRIPTIONS_PER_SOCKET=3)
     before = counted("subscriptions_per_socket")
