@@ -236,6 +236,25 @@ async def test_a_tag_keeps_its_newest_and_is_never_refused(newest, left):
     assert ends.overflows == 0
 
 
+async def test_answers_have_room_beside_what_tags_keep():
+    server = Server()
+    outbox, ends = make(server, most=3)
+    server.open = False
+    for tag in ("a", "b"):
+        for number in range(10):
+            assert share(outbox, f"{tag}{number}", newest=(tag, 5))
+    answers = [f"answer {number}" for number in range(4)]
+    for answer in answers[:3]:
+        outbox.put(answer)
+        share(outbox, f"after {answer}", newest=("c", 1))
+    assert (ends.overflows, outbox.closed) == (0, False)
+    outbox.put(answers[3])
+    assert (ends.overflows, outbox.closed) == (1, True)
+    server.open = True
+    await server.let_one()
+    assert [frame for frame in server.frames if not frame.startswith("{")] == answers[:3]
+
+
 async def test_a_tag_takes_nothing_from_others():
     server = Server()
     outbox, _ = make(server)

@@ -212,6 +212,33 @@ async def test_a_database_that_is_away_is_waited_for(hub, feed, settings, monkey
     place.leave()
 
 
+async def test_an_absence_is_logged_once_however_many_read(
+    hub, feed, settings, monkeypatch, caplog
+):
+    settings.LIVE = {"EVENTS_IN_MEMORY": 1}
+    monkeypatch.setattr(replay, "RETRY_SECONDS", 0.01)
+    read, is_away = feed.log.read, True
+
+    async def read_or_fail(first, last):
+        if is_away:
+            raise OperationalError(SECRET)
+        return await read(first, last)
+
+    hub.log._fetch = read_or_fail
+    feed.events(range(1, 11), "g")
+    for absences in (1, 2):
+        is_away, before = True, value(metrics.log_errors)
+        # Each from another place, so that none waits for another's read.
+        places = [Place(hub, Echo(), since=since) for since in range(8)]
+        await until(lambda before=before: value(metrics.log_errors) > before + 20)
+        assert caplog.text.count("The event log was not read") == absences
+        is_away = False
+        await until(lambda places=places: all(place.is_live for place in places))
+        assert [place.got for place in places] == [list(range(n, 11)) for n in range(1, 9)]
+        for place in places:
+            place.leave()
+
+
 async def test_what_fails_otherwise_ends_that_subscription_only(hub, feed):
     feed.events([1, 2, 3], "g")
     failing, other = Place(hub, Echo(), since=0), Place(hub, Echo(), since=0)
