@@ -1,5 +1,6 @@
 """What the engine's tests share: a stage for their hooks, and each test in both subprotocols."""
 
+import asyncio
 import contextlib
 import functools
 
@@ -33,3 +34,36 @@ async def sockets(transactional_db):
     async with contextlib.AsyncExitStack() as stack:
         yield functools.partial(connect, stack)
     await settled()
+
+
+@pytest.fixture
+def hold():
+    """Return a function that holds a place of tests/live/secret.py."""
+    from tests.live.secret import HELD, REACHED
+
+    def hold_place(name):
+        HELD[name], REACHED[name] = asyncio.Event(), asyncio.Event()
+
+    yield hold_place
+    HELD.clear()
+    REACHED.clear()
+
+
+@pytest.fixture
+def held_look(monkeypatch):
+    """Return a function that holds looks at users' rights, until its second event is set."""
+    from live import auth
+
+    def hold_looks():
+        loop, asked, go_on = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        real = auth.present_user
+
+        def slow(scope):
+            loop.call_soon_threadsafe(asked.set)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
+            return real(scope)
+
+        monkeypatch.setattr(auth, "present_user", slow)
+        return asked, go_on
+
+    return hold_looks

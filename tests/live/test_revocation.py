@@ -1,27 +1,29 @@
 """Every change of rights is told to the hubs; what races with one is not let through."""
 
-import asyncio
-from contextlib import asynccontextmanager
-
-import graphene
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
 from live import auth, log, records, revocation, sending
-from live.auth import require_permission
-from live.consumer import LiveConsumer
-from live.fanout import Hub
 from live.models import LoggedEvent
 from live.records import Kind
 from live.sender import sender
-from live.subscription import Subscription
 from live.tokens import issue_token, revoke_token
 from tests.conftest import make_user
+from tests.live.secret import (
+    HELD,
+    REACHED,
+    SECRETS,
+    SECRETS_AFTER,
+    Consumer,
+    OnSecret,
+    looked_at,
+    lose_permission,
+    watching,
+    within,
+)
 from tests.live.wire import SUBPROTOCOLS, Wire, codes
-
-VIEW = "patients.view_patient"
 
 # ---- who is told
 
@@ -173,126 +175,10 @@ def test_a_change_is_a_record_of_the_log_as_its_transaction_is(unsent, nurse):
 
 # ---- races, on a stage where everything can be held
 
-HELD: dict[str, asyncio.Event] = {}
-REACHED: dict[str, asyncio.Event] = {}
-
-
-async def pass_by(name):
-    """Say that `name` was reached, and wait if it is held."""
-    if name in HELD:
-        REACHED[name].set()
-        await HELD[name].wait()
-
-
-class OnSecret(Subscription):
-    """For those who may view; each subscriber has its own run."""
-
-    value = graphene.String()
-
-    @staticmethod
-    def authorize(root, info):
-        require_permission(info.context.user, VIEW)
-
-    @staticmethod
-    async def subscribe(root, info):
-        await pass_by("subscribe")
-
-    @staticmethod
-    async def publish(payload, info):
-        await pass_by("publish")
-        return OnSecret(value=payload)
-
-
-class Query(graphene.ObjectType):
-    secret = graphene.String()
-    slow = graphene.String()
-
-    @staticmethod
-    def resolve_secret(root, info):
-        require_permission(info.context.user, VIEW)
-        return "secret"
-
-    @staticmethod
-    async def resolve_slow(root, info):
-        await pass_by("slow")
-        return "slow"
-
-
-class Subscriptions(graphene.ObjectType):
-    on_secret = OnSecret.Field()
-
-
-class Consumer(LiveConsumer):
-    schema = graphene.Schema(query=Query, subscription=Subscriptions)
-
-
-SECRETS = "subscription { onSecret { value } }"
-SECRETS_AFTER = "subscription ($after: String) { onSecret(after: $after) { value } }"
-
 
 @pytest.fixture
 def user(transactional_db):
     return make_user("somebody", "view_patient")
-
-
-@pytest.fixture
-def hold():
-    """Return a function that holds a place."""
-
-    def hold_place(name):
-        HELD[name], REACHED[name] = asyncio.Event(), asyncio.Event()
-
-    yield hold_place
-    HELD.clear()
-    REACHED.clear()
-
-
-async def lose_permission(user):
-    """Take the right away, as another process would: the hub hears of it by the log."""
-    await sync_to_async(user.user_permissions.clear)()
-
-
-async def watching():
-    """Return the only socket, once the hub follows the log, and it knows its user's rights."""
-    (socket,) = Hub.current().sockets
-    await Hub.current().listening()
-    await socket.rights.settled()
-    return socket
-
-
-@asynccontextmanager
-async def looked_at():
-    """At its end, the hub has had the only socket look at its user's rights once more."""
-    socket = await watching()
-    before = socket.rights.looks
-    yield
-    async with asyncio.timeout(20):
-        while socket.rights.looks == before:  # noqa: ASYNC110  the server has no event for tests
-            await asyncio.sleep(0.001)
-
-
-async def within(seconds, event):
-    async with asyncio.timeout(seconds):
-        await event.wait()
-
-
-@pytest.fixture
-def held_look(monkeypatch):
-    """Return a function that holds looks at users' rights, until its second event is set."""
-
-    def hold_looks():
-        loop, asked, go_on = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-        real = auth.present_user
-
-        def slow(scope):
-            loop.call_soon_threadsafe(asked.set)
-            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
-            return real(scope)
-
-        monkeypatch.setattr(auth, "present_user", slow)
-        return asked, go_on
-
-    return hold_looks
 
 
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
