@@ -7,10 +7,12 @@ import inspect
 import warnings
 from typing import Any
 
+import graphene
 import pytest
 from graphene.types.resolver import dict_or_attr_resolver
 from graphql import (
     ExecutionResult,
+    GraphQLError,
     GraphQLSchema,
     MiddlewareManager,
     build_schema,
@@ -20,6 +22,7 @@ from graphql import (
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from live.errors import BadInput, format_error
 from live.repeating import Repeated
 from live.threads import WorkerThreads, from_memory
 
@@ -263,3 +266,78 @@ async def test_a_missing_variable_is_told_each_time():
         result: Any = execute(schema, document, {}, execution_context_class=repeated)
         assert result == expected
         assert result.errors
+
+
+# ---- what a client is told of an error
+
+
+class Raising:
+    """An object whose `told` fails where it is read, and whose `number` is none."""
+
+    number = "Ada Lovelace"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    @property
+    def told(self) -> str:
+        raise self._error
+
+
+ERRORS = {
+    "graphql-core's": lambda: GraphQLError("The ward is closed."),
+    "one for clients": lambda: BadInput("The ward is closed."),
+    "any other": lambda: ValueError("Ada Lovelace"),
+}
+
+
+def told_of(result: ExecutionResult) -> list[Any]:
+    """Return what the client gets of the errors; an id, which is new each time, is left out."""
+    formatted: list[Any] = [format_error(error) for error in result.errors or ()]
+    for error in formatted:
+        if error["extensions"].pop("id", None):
+            error["extensions"]["id"] = "some"
+    return sorted(formatted, key=repr)
+
+
+@pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize("at_once", [True, False], ids=["on the loop", "in a thread"])
+async def test_of_what_a_sync_resolver_raises_clients_are_told_the_same(make, at_once):
+    """Also of the root field's own, which is a subscription's `publish`."""
+
+    class Told(graphene.ObjectType):
+        told = graphene.String()
+        number = graphene.Int()
+        resolved = graphene.String()
+
+        def resolve_resolved(root, info):
+            raise make()
+
+    class Query(graphene.ObjectType):
+        fine = graphene.Field(Told)
+        publish = graphene.Field(Told)
+
+        def resolve_fine(root, info):
+            return Raising(make())
+
+        def resolve_publish(root, info):
+            raise make()
+
+    if at_once:
+        for resolver in (Told.resolve_resolved, Query.resolve_fine, Query.resolve_publish):
+            from_memory(resolver)
+    schema = graphene.Schema(query=Query).graphql_schema
+    document = parse("{ fine { told number resolved } publish { told } }")
+
+    async def errors(**options: Any) -> list[Any]:
+        result: Any = execute(schema, document, **options)
+        return told_of(await result if inspect.isawaitable(result) else result)
+
+    expected = await errors(middleware=WorkerThreads())
+    shared = {"middleware": WorkerThreads(), "execution_context_class": Repeated()}
+    for _ in range(3):
+        assert await errors(**shared) == expected
+    assert len(expected) == 4
+    assert "Ada" not in str(expected)
+    is_kept = not isinstance(make(), ValueError)
+    assert str(expected).count("The ward is closed.") == (3 if is_kept else 0)
