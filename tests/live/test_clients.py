@@ -100,6 +100,20 @@ async def test_new_documents_at_once(limit):
     assert counted("documents") == before + 1
 
 
+async def test_a_document_that_comes_many_times_at_once_is_one(limit):
+    """As where a process is new, and a ward's screens come back to it."""
+    limit(NEW_DOCUMENTS_PER_SECOND=0.001, NEW_DOCUMENTS_AT_ONCE=2.1)
+    before = counted("documents")
+    async with Wire(CONSUMER) as wire, Wire(CONSUMER) as other:
+        for number in range(20):
+            await wire.start("{ together: fast }", str(number))
+            await other.start("{ together: fast }", str(number))
+        for each in (wire, other):
+            kinds = [(await each.receive())["type"] for _ in range(40)]
+            assert sorted(kinds) == ["complete"] * 20 + ["next"] * 20
+    assert counted("documents") == before
+
+
 async def test_new_documents_come_back_with_time(limit):
     limit(NEW_DOCUMENTS_PER_SECOND=1_000_000, NEW_DOCUMENTS_AT_ONCE=1.1)
     async with Wire(CONSUMER) as wire:
