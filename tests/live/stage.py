@@ -231,10 +231,11 @@ class Socket:
 
 
 async def settled():
-    """Return once no consumer has work going on."""
+    """Return once no consumer of this loop has work going on: a test before may have left some."""
+    loop = asyncio.get_running_loop()
     async with asyncio.timeout(SECONDS):
-        while consumer._unfinished:
-            await asyncio.wait(set(consumer._unfinished))
+        while mine := {task for task in consumer._unfinished if task.get_loop() is loop}:
+            await asyncio.wait(mine)
 
 
 def payload_of(kind, message):
