@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the sockets' times: what a timeout is late at the most.
 BEAT_SECONDS = 0.5
-# Sockets whose identities are asked for in one go: what the queries for them take is short.
+# What a look at some sockets may take: events are on their way meanwhile.
+PIECE_SECONDS = 0.001
+# Identities that are asked for in one go: what the queries for them take is short.
 IDENTITIES_AT_ONCE = 500
 
 
@@ -73,7 +75,7 @@ def _missed(error: Exception) -> None:
 
 async def _in_turns(sockets: Iterable[Beating]) -> AsyncIterator[Beating]:
     """Yield each of `sockets`; now and then, the loop has its turn before the next."""
-    turns = Turns()
+    turns = Turns(PIECE_SECONDS)
     await turns.next()
     for socket in sockets:
         if turns.is_over:
@@ -92,25 +94,23 @@ async def _beat(sockets: Iterable[Beating]) -> None:
 
 
 async def _check_identities(sockets: Iterable[Beating]) -> None:
-    some: dict[Beating, Credentials] = {}
+    some: dict[Credentials, list[Beating]] = {}
     async for socket in _in_turns(sockets):
         held = credentials(socket.scope)
         if held is not None:
-            some[socket] = held
+            some.setdefault(held, []).append(socket)
         if len(some) >= IDENTITIES_AT_ONCE:
             await _check(some)
             some = {}
     await _check(some)
 
 
-async def _check(held: dict[Beating, Credentials]) -> None:
+async def _check(held: dict[Credentials, list[Beating]]) -> None:
     if not held:
         return
-    ended = await in_worker_thread(find_ended)(set(held.values()))
-    if ended:
-        async for socket in _in_turns(held):
-            if held[socket] in ended:
-                socket.rights_changed(None)
+    for ended in await in_worker_thread(find_ended)(set(held)):
+        async for socket in _in_turns(held[ended]):
+            socket.rights_changed(None)
 
 
 def credentials(scope: dict[str, Any]) -> Credentials | None:

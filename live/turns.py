@@ -13,9 +13,14 @@ LONGEST_WAITING_EVERY = 16
 
 
 class Turns:
-    """A queue of those whose work is long: one of them has a piece in each turn of the loop."""
+    """A queue of those whose work is long: one of them has a piece in each turn of the loop.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: what a piece may take.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = seconds
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
         self._is_granting = False
@@ -36,7 +41,8 @@ class Turns:
             self._is_granting = True
             loop.call_soon(self._grant)
         await turn
-        self._ends = time.monotonic() + LONGEST_SECONDS
+        seconds = LONGEST_SECONDS if self._seconds is None else self._seconds
+        self._ends = time.monotonic() + seconds
 
     def _grant(self) -> None:
         while self._waiting:

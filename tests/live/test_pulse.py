@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from live import pulse, turns
+from live import pulse
 from live.auth import TOKEN_ID
 from live.models import AccessToken
 from live.pulse import Credentials, credentials, find_ended
@@ -242,7 +242,7 @@ async def test_a_crowds_identities_are_asked_for_in_parts(nurse, monkeypatch):
 @pytest.mark.parametrize("what", ["beat", "identities"])
 async def test_the_loop_has_its_turns_in_a_crowd(nurse, monkeypatch, what):
     """However long the sockets take together: here one is as much as a turn may have."""
-    monkeypatch.setattr(turns, "LONGEST_SECONDS", 0)
+    monkeypatch.setattr(pulse, "PIECE_SECONDS", 0)
     monkeypatch.setattr(pulse, "find_ended", set)
     other, seen = [0], []
 
