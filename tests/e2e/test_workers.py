@@ -27,9 +27,13 @@ def worker_of(server, client):
     port = client.ws.get_extra_info("sockname")[1]
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     ends = (f":{server.port:04X}", f":{port:04X}")
-    (inode,) = [line[9] for line in lines if (line[1][-5:], line[2][-5:]) == ends]
-    (worker,) = [pid for pid in workers(server) if f"socket:[{inode}]" in open_files(pid)]
-    return worker
+    # A connection of before, with the same ports, may still be waiting: it has no inode.
+    sockets = {
+        f"socket:[{line[9]}]"
+        for line in lines
+        if (line[1][-5:], line[2][-5:]) == ends and line[9] != "0"
+    }
+    return next(pid for pid in workers(server) if sockets & set(open_files(pid)))
 
 
 def workers(server):

@@ -41,7 +41,8 @@ def channels():
 async def taken():
     """Return what is taken once nothing is going on: tasks, threads, channels."""
     await settled()
-    assert not consumer._unfinished
+    loop = asyncio.get_running_loop()
+    await until(lambda: not [task for task in consumer._unfinished if task.get_loop() is loop])
     return len(asyncio.all_tasks()), threads(), channels()
 
 
