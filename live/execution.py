@@ -1,8 +1,7 @@
 """From a request's text to its result: one way for HTTP and for sockets."""
 
 import asyncio
-import functools
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +30,7 @@ from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, LimitExceeded, QueryTooComplex, Timeout
 from live.limits import Bounds, check_document
+from live.single_flight import SingleFlight
 from live.threads import in_worker_thread
 
 # Longer documents are rarely sent twice, and the cache must not hold megabytes of them.
@@ -95,7 +95,7 @@ async def prepare(schema: graphene.Schema, query: str, client: Client) -> Docume
     key = (schema.graphql_schema, query)
     document = _documents.pop(key, None)
     if document is None:
-        document = await _parsed(key, client)
+        document = await _parsing.do(key, _parse_anew, key, client)
     if len(query) <= LONGEST_CACHED_DOCUMENT:
         _remember(key, document)
     for error in document.errors:
@@ -105,34 +105,13 @@ async def prepare(schema: graphene.Schema, query: str, client: Client) -> Docume
     return document
 
 
-# What is being parsed, on each event loop.
-_Asked = tuple[asyncio.AbstractEventLoop, tuple[GraphQLSchema, str]]
-_parsing: dict[_Asked, asyncio.Task[Document]] = {}
+# What is being parsed: those who bring the same meanwhile wait for it.
+_parsing: SingleFlight[Document] = SingleFlight()
 
 
-async def _parsed(key: tuple[GraphQLSchema, str], client: Client) -> Document:
-    """Parse what was not seen before; those who bring the same meanwhile wait for it."""
-    loop = asyncio.get_running_loop()
-    parsing = _parsing.get((loop, key))
-    if parsing is None:
-        client.brings(key[1])
-        parsing = loop.create_task(_in_thread(*key))
-        _parsing[loop, key] = parsing
-        parsing.add_done_callback(functools.partial(_done, (loop, key)))
-    # Shielded: whoever is gone meanwhile was not the only one who brought it.
-    return await asyncio.shield(parsing)
-
-
-def _done(asked: _Asked, parsing: asyncio.Task[Document]) -> None:
-    del _parsing[asked]
-    if not parsing.cancelled():
-        # Those who brought it get it; where all are gone, asyncio would log its text.
-        parsing.exception()
-
-
-async def _in_thread(schema: GraphQLSchema, query: str) -> Document:
-    document: Document = await in_worker_thread(_parse_and_validate)(schema, query)
-    return document
+def _parse_anew(key: tuple[GraphQLSchema, str], client: Client) -> Coroutine[Any, Any, Document]:
+    client.brings(key[1])
+    return in_worker_thread(_parse_and_validate)(*key)
 
 
 # The documents seen last, the newest at the end.

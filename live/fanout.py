@@ -17,11 +17,12 @@ from live.cursor import Cursor, decode
 from live.errors import CursorExpired, Unavailable
 from live.events import Event
 from live.follower import Follower
-from live.log import extent
+from live.log import Extent, extent
 from live.pulse import beat_for_ever
 from live.records import Kind, Record
 from live.replay import Replays
 from live.sender import HUB_GROUP
+from live.single_flight import SingleFlight
 from live.shelf import MOST_PASSING, Passing, Shelf, Source, unpacked
 from live.threads import in_worker_thread
 from live.turns import Turns
@@ -82,7 +83,7 @@ class Hub:
         self._behind: dict[Cohort, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
         self._extent = in_worker_thread(extent)
-        self._looking: asyncio.Task[Any] | None = None
+        self._looks: SingleFlight[Extent] = SingleFlight()
 
     # ---- sockets
 
@@ -126,21 +127,10 @@ class Hub:
         if cursor.epoch == self.log.epoch and self.log.holds(cursor.number):
             return cursor.number
         # Those who come together share a look; who is refused by it may be newer than it.
-        found = (await self._shared_look()).reaches(cursor)
+        found = (await self._looks.do(None, self._extent)).reaches(cursor)
         if not found and not (await self._extent()).reaches(cursor):
             raise CursorExpired()
         return cursor.number
-
-    async def _shared_look(self) -> Any:
-        if self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look())
-        return await asyncio.shield(self._looking)
-
-    async def _look(self) -> Any:
-        try:
-            return await self._extent()
-        finally:
-            self._looking = None
 
     # ---- members
 

@@ -6,13 +6,13 @@ rights: the hub has it forgotten before it handles any later event. What changes
 word (SQL by hand) is seen after RECHECK_EVERY seconds by who asks then.
 """
 
-import asyncio
 import functools
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from live.conf import conf
+from live.single_flight import SingleFlight
 from live.threads import in_worker_thread
 
 Value = TypeVar("Value")
@@ -22,8 +22,8 @@ Key = tuple[Any, Callable[[Any], Any]]
 
 # Each with the time at which it was looked up.
 _known: dict[Key, tuple[float, Any]] = {}
-# What is being looked up, on each event loop.
-_asked: dict[tuple[asyncio.AbstractEventLoop, Key], asyncio.Task[Any]] = {}
+# What is being looked up.
+_looks: SingleFlight[Any] = SingleFlight()
 # Counts what was forgotten, so that what was looked up before is not kept after.
 _forgotten = 0
 MOST_KNOWN = 10_000
@@ -40,18 +40,8 @@ async def recall(user: Any, look_up: Callable[[Any], Value]) -> Value:
     when, value = _known.get(key, (0.0, None))
     if value is not None and time.monotonic() - when < conf.RECHECK_EVERY:
         return value
-    # Shielded: whoever is gone meanwhile was not the only one who asked.
-    return await asyncio.shield(_asked_for(key, user))
-
-
-def _asked_for(key: Key, user: Any) -> asyncio.Task[Any]:
-    """Return the look-up that is under way, or a new one."""
-    loop = asyncio.get_running_loop()
-    asked = _asked.get((loop, key))
-    if asked is None:
-        asked = _asked[loop, key] = loop.create_task(_look_up(key, user, _forgotten))
-        asked.add_done_callback(functools.partial(_answered, (loop, key)))
-    return asked
+    found: Value = await _looks.do(key, _look_up, key, user, _forgotten)
+    return found
 
 
 async def _look_up(key: Key, user: Any, forgotten: int) -> Any:
@@ -59,14 +49,6 @@ async def _look_up(key: Key, user: Any, forgotten: int) -> Any:
     if forgotten == _forgotten:
         _keep(key, value)
     return value
-
-
-def _answered(asked: tuple[asyncio.AbstractEventLoop, Key], task: asyncio.Task[Any]) -> None:
-    if _asked.get(asked) is task:
-        del _asked[asked]
-    if not task.cancelled():
-        # Those who asked get it; where all are gone, asyncio would log its text.
-        task.exception()
 
 
 @functools.lru_cache(maxsize=64)
@@ -91,4 +73,4 @@ def forget() -> None:
     _forgotten += 1
     _known.clear()
     # What is being looked up may be of before: it does not answer those who ask from now on.
-    _asked.clear()
+    _looks.forget()

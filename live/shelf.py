@@ -1,6 +1,5 @@
 """Where subscriptions that are not up to date find what they missed, without gaps."""
 
-import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ from live.conf import conf
 from live.errors import CursorExpired
 from live.events import Event
 from live.records import Kind, Record
+from live.single_flight import SingleFlight
 from live.threads import in_worker_thread
 
 logger = logging.getLogger(__name__)
@@ -66,13 +66,13 @@ class Shelf:
         self._fetch = fetch or in_worker_thread(log.read)
         # Ordered: a plain dict takes ever longer to find its first key where many were deleted.
         self._events: OrderedDict[int, Event] = OrderedDict()
-        self._reads: dict[tuple[int, int], asyncio.Task[list[Event]]] = {}
+        self._reads: SingleFlight[list[Event]] = SingleFlight()
 
     def start_over(self, epoch: int, position: int) -> None:
         """Be another log, or go on at another place of it."""
         if epoch != self.epoch:
             self._events.clear()
-            self._reads.clear()
+            self._reads.forget()
         self.epoch, self.position = epoch, position
 
     def add(self, event: Event) -> None:
@@ -106,14 +106,8 @@ class Shelf:
 
     async def _read(self, number: int) -> list[Event]:
         first = number - number % PAGE + 1
-        last = min(first + PAGE - 1, self.position)
-        reading = self._reads.get((first, last))
-        if reading is None:
-            reading = asyncio.get_running_loop().create_task(self._read_page(first, last))
-            self._reads[first, last] = reading
-            reading.add_done_callback(lambda _: self._reads.pop((first, last), None))
-        # Shielded: others wait for the same page.
-        events = await asyncio.shield(reading)
+        page = first, min(first + PAGE - 1, self.position)
+        events = await self._reads.do(page, self._read_page, *page)
         found = [event for event in events if event.number > number]
         if not found or found[0].number != number + 1:
             raise CursorExpired()

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,7 +40,7 @@ class _WithFreshConnections(SyncToAsync):
         return super().thread_handler(loop, *args, **kwargs)
 
 
-def in_worker_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+def in_worker_thread(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Return an async function that runs `function` in the pool; the ORM may be used there."""
     call: _WithFreshConnections | None = None
 

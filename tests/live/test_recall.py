@@ -95,7 +95,7 @@ async def test_what_was_under_way_at_a_change_answers_nobody_who_asks_after_it(r
 async def test_what_had_not_begun_at_a_change_is_not_remembered(rights):
     before = asyncio.create_task(recall(NURSE, rights.look_up))
     await asyncio.sleep(0)  # its look has a task, which has not had a turn
-    assert (len(memory._asked), rights.asked) == (1, [])
+    assert (len(memory._looks._under_way), rights.asked) == (1, [])
     forget()
     assert await before == "1, look 1"
     assert await recall(NURSE, rights.look_up) == "1, look 2"
@@ -118,7 +118,7 @@ async def test_what_failed_for_nobody_is_not_logged(rights, caplog):
     asked.cancel()
     rights.gate.set()
     async with asyncio.timeout(TIMEOUT):
-        while memory._asked:  # noqa: ASYNC110  there is no event for it
+        while memory._looks._under_way:  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.001)
     gc.collect()
     assert caplog.text == ""
