@@ -129,17 +129,26 @@ def make_patients() -> list[Patient]:
     # Only the first run of all needs it, and it takes longer to import than the rest to run.
     from faker import Faker
 
-    fake = Faker(LOCALES)
-    fake.seed_instance(SEED)
     categories = {category.code: category for category in DiseaseCategory.objects.all()}
-    now = timezone.now().replace(second=0, microsecond=0)
-    patients = [
+    patients = draw_patients(Faker(LOCALES), categories, timezone.now())
+    taken = set(Patient.objects.exclude(external_id="").values_list("external_id", flat=True))
+    return Patient.objects.bulk_create(p for p in patients if p.external_id not in taken)
+
+
+def draw_patients(
+    fake: "Faker", categories: dict[str, DiseaseCategory], now: datetime.datetime
+) -> list[Patient]:
+    """Return a patient, not saved, for each case that has one of `categories` (by code).
+
+    The same ones whatever `now` is; only their dates move along with it.
+    """
+    fake.seed_instance(SEED)
+    now = now.replace(second=0, microsecond=0)
+    return [
         _patient(fake, number, case, categories[case.category], now)
         for number, case in enumerate(CASES, start=1)
         if case.category in categories
     ]
-    taken = set(Patient.objects.exclude(external_id="").values_list("external_id", flat=True))
-    return Patient.objects.bulk_create(p for p in patients if p.external_id not in taken)
 
 
 def _patient(
@@ -170,7 +179,8 @@ def _name(fake: "Faker", sex: str) -> str:
 
 
 def _birth_date(fake: "Faker", case: Case, now: datetime.datetime) -> datetime.date:
-    # Nobody is younger than the longest stay, or they would be admitted before birth.
-    youngest = case.youngest * 365 + LONGEST_STAY_DAYS
+    # Everybody is older than the longest stay, or they would be admitted before birth. One day
+    # more: the stay ends at some hour, and the day of birth has none.
+    youngest = case.youngest * 365 + LONGEST_STAY_DAYS + 1
     days = fake.random_int(youngest, max(youngest, case.oldest * 365))
     return now.date() - datetime.timedelta(days=days)

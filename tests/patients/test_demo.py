@@ -1,11 +1,13 @@
 """The demo set-up: made once, known to all, and so on this machine only."""
 
+import datetime
 import io
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from faker import Faker
 
 from patients import demo
 from patients.models import DiseaseCategory, Patient
@@ -73,6 +75,19 @@ def test_the_same_patients_on_every_machine():
     first = [p.name for p in demo.make_patients()]
     Patient.objects.all().delete()
     assert [p.name for p in demo.make_patients()] == first
+
+
+def test_they_hold_on_every_day(categories):
+    """Each day of two years, at another minute of the day each: nobody comes before birth."""
+    fake = Faker(demo.LOCALES)
+    first = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
+    for day in range(2 * 366):
+        now = first + datetime.timedelta(days=day, minutes=day * 97 % 1440)
+        patients = demo.draw_patients(fake, categories, now)
+        assert len(patients) == len(demo.CASES)
+        for patient in patients:
+            assert patient.birth_date < patient.admitted_at.date(), (now, patient.external_id)
+            assert patient.admitted_at < (patient.discharged_at or now) <= now, now
 
 
 def test_a_second_run_keeps_the_data():
