@@ -16,7 +16,8 @@ def announce_message(message: ChatMessage) -> None:
     OnNewChatMessage.broadcast(
         group=[room_group(room.key), ALL_ROOMS],
         # With the room beside it no subscriber has to read it from the database.
-        payload={"message": message, "room": room, "socket": message.socket},
+        payload={"message": message, "room": room},
+        exclude_channel=message.channel_name,
     )
 
 

@@ -74,8 +74,8 @@ class ChatMessage(AtomicSave):
     text = models.TextField(_("text"))
     sent_at = models.DateTimeField(_("sent"), default=timezone.now)
 
-    # The socket that it came by, which is not told of it; known while it is announced.
-    socket: str | None = None
+    # The name of the socket that it came by, which is not told of it; known while it is announced.
+    channel_name: str | None = None
 
     class Meta:
         verbose_name = _("chat message")

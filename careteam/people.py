@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from careteam.sockets import socket_of
-
 ANONYMOUS = "Anonymous"
 
 
@@ -19,4 +17,4 @@ def person_of(context: Any) -> str:
     Of those without a name each socket is somebody else.
     """
     user = context.user
-    return f"user:{user.pk}" if user.is_authenticated else f"socket:{socket_of(context)}"
+    return f"user:{user.pk}" if user.is_authenticated else f"socket:{context.channel_name}"

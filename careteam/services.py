@@ -17,11 +17,13 @@ from live.revocation import rights_changed
 
 
 @transaction.atomic
-def message_send(*, user: Any, chatroom: str, text: str, socket: str | None = None) -> ChatMessage:
+def message_send(
+    *, user: Any, chatroom: str, text: str, channel_name: str | None = None
+) -> ChatMessage:
     """Store what `user` writes in a room, which is made if need be; its readers are told.
 
     Args:
-        socket: the identity of the socket it came by (see careteam.sockets), which is not
+        channel_name: of the socket it came by (`info.context.channel_name`), which is not
             told; None has everybody told.
 
     Raises BadInput that names the argument, Unauthenticated or Forbidden where the user may
@@ -36,7 +38,7 @@ def message_send(*, user: Any, chatroom: str, text: str, socket: str | None = No
     room, _ = Room.objects.get_or_create(key=named.key, defaults={"name": named.name})
     author = user if user.is_authenticated else None
     message = ChatMessage(room=room, author=author, sender=name_of(user), text=text)
-    message.socket = socket
+    message.channel_name = channel_name
     message.save()
     return message
 

@@ -5,15 +5,16 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from graphql import ExecutionResult, GraphQLError
 
 from live import metrics
-from live.errors import format_error
+from live.begun import BegunTask
 from live.events import Event
 from live.outbox import Body
 from live.protocol import encode
+from live.response import response
 from live.shelf import Source
 from live.turns import Turns
 
@@ -27,6 +28,10 @@ MOST_BODIES = 512
 
 class Receiver(Protocol):
     """The end of a subscription: one client's operation."""
+
+    @property
+    def channel_name(self) -> str:
+        """The name of the client's socket: an event may leave out one socket."""
 
     def deliver(self, body: Body) -> bool:
         """Send a notification, given as its payload's JSON; False: it has no room just now."""
@@ -201,20 +206,19 @@ class Cohort:
                 self._is_delivering = False
             self._done = event.number
             return
-        self._runner = asyncio.get_running_loop().create_task(self._drain(event, outcome))
+        self._runner = BegunTask(self._drain(event, outcome), loop=asyncio.get_running_loop())
 
     def stop(self) -> None:
         """Forget everything; nothing more is delivered."""
         self._waiting.clear()
         if self._runner:
-            # Not before its first step, without which what `run` returned is never awaited.
-            self._runner.get_loop().call_soon(self._runner.cancel)
+            self._runner.cancel()
 
     async def _drain(
         self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
     ) -> None:
         while True:
-            result = outcome if isinstance(outcome, ExecutionResult) else await _settle(outcome)
+            result = await _settle(outcome)
             for _ in self._deliver(event, result):
                 await self.turns.next()
             self._done = event.number
@@ -251,6 +255,8 @@ class Cohort:
 
     def _hand_over(self, member: Member, event: Event, body: Body | None) -> None:
         member.since = event.number
+        if event.excluded is not None and event.excluded == member.receiver.channel_name:
+            return
         try:
             if body is None:
                 member.receiver.ended_by_server()
@@ -274,7 +280,7 @@ class Cohort:
             body = (
                 _body(outcome)
                 if isinstance(outcome, ExecutionResult)
-                else asyncio.get_running_loop().create_task(_settled_body(outcome))
+                else BegunTask(_settled_body(outcome), loop=asyncio.get_running_loop())
             )
             if len(self.reading) + len(self.members) != 1:  # else nobody will ask again
                 self._remember(event.number, body)
@@ -289,7 +295,9 @@ class Cohort:
             self._bodies.popitem(last=False)
 
 
-async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
+async def _settle(outcome: ExecutionResult | Awaitable[ExecutionResult]) -> ExecutionResult:
+    if isinstance(outcome, ExecutionResult):
+        return outcome
     try:
         return await outcome
     except asyncio.CancelledError:
@@ -320,9 +328,7 @@ def _body(result: ExecutionResult) -> Body | None:
 
 def notification_body(result: ExecutionResult) -> Body | None:
     """Return a notification's payload as JSON, None where `publish` skipped it."""
-    body: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        body["errors"] = [format_error(error) for error in result.errors]
-    elif not result.data or all(value is None for value in result.data.values()):
+    told = result.data and any(value is not None for value in result.data.values())
+    if not result.errors and not told:
         return None
-    return Body(encode(body))
+    return Body(encode(response(result.data, result.errors)))

@@ -8,6 +8,7 @@ of a private name of it is here, and tests/live/test_library.py fails when it ch
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +22,7 @@ from graphql import MiddlewareManager
 from live import auth, metrics, protocol, recall
 from live.clients import client_of
 from live.conf import conf
-from live.errors import TooManyOperations, format_error
+from live.errors import LiveError, TooManyOperations, format_error
 from live.fanout import Hub
 from live.flow import waiting
 from live.heartbeat import Heartbeat
@@ -47,23 +48,54 @@ RELUCTANCE_SECONDS = 2
 _unfinished: set[asyncio.Task[None]] = set()
 
 
+# The default of an attribute for which there is a setting.
+FROM_SETTINGS: Any = object()
+
+# What the library's consumer, or Channels', has and nothing here asks for; what to use instead.
+NO_EFFECT = {
+    "subscription_notification_queue_limit": "it would lose notifications. Set LIVE's "
+    "NOTIFICATION_QUEUE_LIMIT, or a subscription's own notification_queue_limit.",
+    "group_name_prefix": "groups are not the channel layer's.",
+    "_format_error": "errors are formatted once for all who share a run. Raise a subclass of "
+    "live.errors.LiveError for what clients may read.",
+    "encode_json": "messages are encoded once for all sockets.",
+    "decode_json": "messages are decoded by the protocol.",
+    "receive_json": "messages are received by the protocol.",
+}
+
+
 class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
-    """A socket that serves `schema`, which a subclass sets."""
+    """A socket that serves `schema`, which a subclass sets.
 
-    # The library's has `errors: null` beside it, which GraphQL's response format forbids.
-    subscription_confirmation_message = {"data": None}
+    A subclass that is only a base of others is declared with `abstract=True`:
+    `class Base(LiveConsumer, abstract=True)`.
+    """
 
-    # None: as the settings have it. 0 switches it off.
-    send_ping_every: float | None = None
-    connection_init_wait_timeout: float | None = None
+    # Seconds; None or 0 switches it off.
+    send_ping_every: Any = FROM_SETTINGS
+    connection_init_wait_timeout: Any = FROM_SETTINGS
+    # Seconds after which a query or mutation is worth a line in the log. The library's 1 would
+    # give a line for each slow report; who wants it sets it.
+    warn_operation_timeout: float | None = None
+
+    # What the client is told where the application refuses it.
+    _refusal: str | None = None
+
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
+        """Raise TypeError where the class lacks its schema, or sets what has no effect."""
+        super().__init_subclass__(**kwargs)
+        if not abstract and getattr(cls, "schema", None) is None:
+            raise TypeError(f"{cls.__name__} needs a schema: set `schema = graphene.Schema(…)`.")
+        for name in NO_EFFECT.keys() & cls.__dict__.keys():
+            raise TypeError(f"{cls.__name__}.{name} would have no effect: {NO_EFFECT[name]}")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Not the library's own: the registries and locks it makes are half of what a socket
         # would weigh, and nothing here looks at them.
         AsyncWebsocketConsumer.__init__(self)
-        if self.send_ping_every is None:
+        if self.send_ping_every is FROM_SETTINGS:
             self.send_ping_every = conf.SEND_PING_EVERY
-        if self.connection_init_wait_timeout is None:
+        if self.connection_init_wait_timeout is FROM_SETTINGS:
             self.connection_init_wait_timeout = conf.CONNECTION_INIT_WAIT_TIMEOUT
         self.operations: dict[str, Operation] = {}
         self.closed = False
@@ -95,7 +127,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         """
         self.scope, self.base_send = scope, send
         self.channel_layer = get_channel_layer()
-        self.channel_name = ""
+        # No channel of the layer: a name by which `broadcast` can leave this socket out.
+        self.channel_name = f"live.{secrets.token_urlsafe(12)}"
         try:
             while True:
                 await self.dispatch(await receive())
@@ -185,7 +218,11 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         try:
             await self._receive(text_data)
         except Exception as error:
-            self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"), cause=error)
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Close the socket, of which something failed that its client cannot be told."""
+        self.close_with(Close(CloseCode.INTERNAL_ERROR, "Internal server error"), cause=error)
 
     async def _receive(self, text: str | None) -> None:
         if text is not None and is_longer(text, conf.MAX_MESSAGE_BYTES):
@@ -229,7 +266,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         try:
             await self._admit(payload)
         except Exception as error:
-            message, close = self.protocol.reject()
+            message, close = self.protocol.reject(self._refusal)
             if message is not None:
                 self.send_message(message)
             self.close_with(close, cause=error)
@@ -242,7 +279,12 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         looked_at = recall.generation()
         await auth.take_bearer(self.scope, payload)
         self._look_again_if_later(looked_at)
-        await self.on_connect(payload)
+        try:
+            await self.on_connect(payload)
+        except LiveError as error:
+            # Our own errors are written for the client; what else goes wrong is not told.
+            self._refusal = str(error.message)
+            raise
         self.belong()
         self.tally.check_sockets()
         if payload.get("confirmSubscriptions") is True:
@@ -311,7 +353,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             metrics.closes.labels(code=int(close.code)).inc()
             # Of a cause only its type: its text may quote the client, or a patient.
             why = f"{close.reason} ({type(cause).__name__})" if cause else close.reason
-            level = logging.ERROR if close.code is CloseCode.INTERNAL_ERROR else logging.INFO
+            level = logging.ERROR if close.code is CloseCode.INTERNAL_ERROR else logging.DEBUG
             logger.log(level, "Closing a socket with %d: %s", close.code, why)
             self.spawn(self._close(close))
 

@@ -5,23 +5,35 @@ from typing import Any
 
 from live.errors import SharedContextError
 
+# What a log-in or log-out changes. Everything else of a connection is as it came: another
+# operation would be given what this one took for its own.
+OF_THE_CONNECTION = frozenset({"user", "session"})
+
 
 class Context(MutableMapping[str, Any]):
     """One operation's view of its connection.
 
-    Reads look at the operation first, then at the connection. What a resolver stores goes
-    to the connection: over a socket it lives as long as the socket, over HTTP as long as
-    the request.
+    Reads look at the event that is published, then at the operation, then at the connection.
+    What a resolver stores is the operation's: a subscription's hooks see it until the
+    subscription ends, other operations of the same socket never do. Only a changed `user` or
+    `session` is the connection's, so that a log-in holds for what comes after it.
 
-    Always there: `user`, `session`, `language` ("en", "fr"), and, with the library's names,
+    Always there: `user`, `session`, `language` ("en", "fr"), `authorized` (what a
+    subscription's `authorize` returned last, else None), and, with the library's names,
     `channels_scope`, `channel_name`, `graphql_operation_id`, `graphql_operation_name`.
     """
 
-    __slots__ = ("_connection", "_operation")
+    __slots__ = ("_connection", "_event", "_operation")
 
-    def __init__(self, connection: dict[str, Any], operation: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        connection: dict[str, Any],
+        operation: dict[str, Any],
+        event: dict[str, Any] | None = None,
+    ) -> None:
         object.__setattr__(self, "_connection", connection)
         object.__setattr__(self, "_operation", operation)
+        object.__setattr__(self, "_event", event or {})
 
     @classmethod
     def of_operation(
@@ -37,6 +49,7 @@ class Context(MutableMapping[str, Any]):
         operation = {
             "channels_scope": scope,
             "channel_name": channel_name,
+            "authorized": None,
             "graphql_operation_id": id,
             "graphql_operation_name": name,
         }
@@ -44,22 +57,25 @@ class Context(MutableMapping[str, Any]):
 
     def of_event(self, cursor: str | None) -> "Context":
         """Return the context in which the event before `cursor` is published."""
-        return Context(self._connection, {**self._operation, "cursor": cursor})
+        return Context(self._connection, self._operation, {"cursor": cursor})
 
     def __getitem__(self, key: str) -> Any:
-        return self._operation[key] if key in self._operation else self._connection[key]
+        for store in (self._event, self._operation):
+            if key in store:
+                return store[key]
+        return self._connection[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._connection[key] = value
+        (self._connection if key in OF_THE_CONNECTION else self._operation)[key] = value
 
     def __delitem__(self, key: str) -> None:
-        del self._connection[key]
+        del (self._connection if key in OF_THE_CONNECTION else self._operation)[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._connection.keys() | self._operation.keys())
+        return iter(self._connection.keys() | self._operation.keys() | self._event.keys())
 
     def __len__(self) -> int:
-        return len(self._connection.keys() | self._operation.keys())
+        return len(self._connection.keys() | self._operation.keys() | self._event.keys())
 
     # Two contexts are the same only if they are one: as a mapping it would have no hash.
     __hash__ = object.__hash__

@@ -16,6 +16,7 @@ class Event:
 
     `number` orders events: in the log of `epoch`, or, without one, in this process. With
     `ends` it is the end of the subscriptions in its groups, which has its place among them.
+    The socket whose channel name is `excluded` is not told.
     """
 
     number: int
@@ -23,6 +24,7 @@ class Event:
     packed: bytes = b""
     epoch: int | None = None
     ends: bool = False
+    excluded: str | None = None
     _payload: Any = _UNREAD
     _cursor: str | None = None
 
@@ -31,7 +33,8 @@ class Event:
         """Return the event at `number`; of a record that is none, one that nobody hears."""
         match record.kind:
             case Kind.EVENT:
-                return cls(number, frozenset(record.groups), record.body, epoch)
+                groups = frozenset(record.groups)
+                return cls(number, groups, record.body, epoch, excluded=record.excluded)
             case Kind.UNSUBSCRIBE:
                 return cls(number, frozenset(record.groups), epoch=epoch, ends=True)
         return cls(number, frozenset(), epoch=epoch)

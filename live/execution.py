@@ -58,7 +58,7 @@ class Request:
             raise BadInput("The request's operationName must be a string.")
         if variables is not None and not isinstance(variables, dict):
             raise BadInput("The request's variables must be an object.")
-        return cls(query, name or None, variables or {})
+        return cls(query, name, variables or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Document:
         if found is None:
             raise BadInput(
                 "The document has no such operation."
-                if name
+                if name is not None
                 else "The document has not exactly one operation: give operationName."
             )
         return found

@@ -22,8 +22,8 @@ from live.pulse import beat_for_ever
 from live.records import Kind, Record
 from live.replay import Replays
 from live.sender import HUB_GROUP
-from live.single_flight import SingleFlight
 from live.shelf import MOST_PASSING, Passing, Shelf, Source, unpacked
+from live.single_flight import SingleFlight
 from live.threads import in_worker_thread
 from live.turns import Turns
 
@@ -50,6 +50,9 @@ class Socket(Protocol):
 
     def events_lost(self) -> None:
         """Events are gone that nobody can be told of any more: the client has to start anew."""
+
+    def fail(self, error: Exception) -> None:
+        """Close, since the socket could not do what it was told."""
 
 
 class Hub:
@@ -297,6 +300,7 @@ class Hub:
             except Exception as error:
                 # The others must know: one of them may show what its user may see no more.
                 logger.error("A socket was not told: %s", type(error).__name__)
+                socket.fail(error)
 
     def _give(self, event: Event) -> None:
         turn_ends = time.monotonic() + LONGEST_TURN_SECONDS

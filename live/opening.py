@@ -21,6 +21,7 @@ from graphql import (
 
 from live.cohort import Run
 from live.context import Context, SharedContext
+from live.errors import BadInput
 from live.events import Event
 from live.execution import Document, Request
 from live.repeating import Repeated
@@ -47,9 +48,10 @@ class Opened:
         return limit if limit and limit > 0 else None
 
     async def authorize(self) -> None:
-        """Ask again whether the client may; raise what the hook raises."""
+        """Ask whether the client may, and keep the answer; raise what the hook raises."""
         if self.subscription_class._authorize:
-            await self.subscription_class._authorize(None, self.info, **self.arguments)
+            answer = await self.subscription_class._authorize(None, self.info, **self.arguments)
+            self.info.context.authorized = answer
 
     async def unsubscribed(self) -> None:
         """Tell the class that the subscription has ended."""
@@ -61,15 +63,25 @@ class Opened:
 async def open_subscription(
     schema: graphene.Schema, document: Document, request: Request, context: Context
 ) -> Opened | ExecutionResult:
-    """Call the class's `authorize` and `subscribe`; return their errors as GraphQL has them."""
-    opened: Any = await create_source_event_stream(
-        schema.graphql_schema,
-        document.valid_ast,
-        context_value=context,
-        variable_values=request.variables,
-        operation_name=request.operation_name,
-        subscribe_field_resolver=_ask_the_class,
-    )
+    """Call the class's `authorize` and `subscribe`; return their errors as GraphQL has them.
+
+    Raises BadInput where `@skip` or `@include` leaves out the subscription's field.
+    """
+    try:
+        opened: Any = await create_source_event_stream(
+            schema.graphql_schema,
+            document.valid_ast,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            subscribe_field_resolver=_ask_the_class,
+        )
+    except RuntimeError as error:
+        # graphql-core takes the first of the fields without asking whether there is one.
+        # What the hooks raise is an error of their field, and does not come here.
+        if isinstance(error.__cause__, StopIteration):
+            raise BadInput("The subscription selects no field: @skip leaves it out.") from None
+        raise
     return opened
 
 

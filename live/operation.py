@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from live.errors import LiveError, format_error
 from live.execution import Document, Request, is_subscription, prepare, run
 from live.opening import Opened, open_subscription, sharing
 from live.outbox import Body
+from live.response import response
 
 if TYPE_CHECKING:
     from live.consumer import LiveConsumer
@@ -72,8 +74,16 @@ class Operation:
             self.fail([error])
 
     async def _execute(self, document: Document, request: Request) -> None:
+        began = time.monotonic()
         with self.socket.executing():
             await self._execute_counted(document, request)
+        self._warn_of_slowness(time.monotonic() - began)
+
+    def _warn_of_slowness(self, seconds: float) -> None:
+        most = self.socket.warn_operation_timeout
+        if most is not None and seconds >= most:
+            # Not its name, which is the client's text.
+            logger.warning("An operation took %.1f s", seconds)
 
     async def _execute_counted(self, document: Document, request: Request) -> None:
         scope = self.socket.scope
@@ -133,7 +143,8 @@ class Operation:
         place = source.position if since is None else since
         self.member = Member(self, frozenset(opened.groups), source, place, opened.limit)
         if self.socket.confirm_subscriptions:
-            confirmation = self.socket.subscription_confirmation_message
+            given = self.socket.subscription_confirmation_message
+            confirmation = response(given.get("data"), given.get("errors"))
             self.socket.send_message(self.socket.protocol.next(self.id, confirmation))
         self.socket.hub.join(self.member, key, cohort_run)
 
@@ -162,6 +173,11 @@ class Operation:
 
     # ---- Receiver: what the hub calls
 
+    @property
+    def channel_name(self) -> str:
+        """The socket's name, as `info.context.channel_name` has it."""
+        return self.socket.channel_name
+
     def deliver(self, body: Body) -> bool:
         """Send a notification's JSON; False: the client does not take it just now."""
         prefix, data, newest = self._delivery
@@ -187,9 +203,7 @@ class Operation:
         self._finish(None)
 
     def _send_result(self, result: ExecutionResult) -> None:
-        payload: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            payload["errors"] = [format_error(error) for error in result.errors]
+        payload = response(result.data, result.errors)
         if not self.ended:
             self.socket.send_message(self.socket.protocol.next(self.id, payload))
         self._finish(self.socket.protocol.complete(self.id))

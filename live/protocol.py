@@ -15,6 +15,8 @@ from live.messages import Malformed, Message, read_message
 TRANSPORT_WS = "graphql-transport-ws"
 LEGACY_WS = "graphql-ws"
 SUBPROTOCOLS = (TRANSPORT_WS, LEGACY_WS)
+# A control frame holds 125 bytes, of which the code takes two.
+LONGEST_REASON_BYTES = 123
 
 
 class CloseCode(enum.IntEnum):
@@ -115,11 +117,14 @@ class Connection:
         self.state = State.ACKNOWLEDGED
         return {"type": "connection_ack", "payload": payload}
 
-    def reject(self) -> tuple[dict[str, Any] | None, Close]:
-        """Refuse the client; return the message to send before the close, if any."""
-        close = Close(CloseCode.FORBIDDEN, "The connection was refused")
+    def reject(self, why: str | None = None) -> tuple[dict[str, Any] | None, Close]:
+        """Refuse the client; return the message to send before the close, if any.
+
+        `why` is what the client is told: a text that was written for it.
+        """
+        close = Close(CloseCode.FORBIDDEN, fit_reason(why or "The connection was refused"))
         if self.is_legacy:
-            return connection_error("The connection was refused."), close
+            return connection_error(why or "The connection was refused."), close
         return None, close
 
     def finish(self, id: str) -> None:
@@ -208,6 +213,11 @@ class Connection:
 
     def _on_connection_terminate(self, message: Message) -> Action:
         return Close(CloseCode.NORMAL, "Terminated by the client")
+
+
+def fit_reason(text: str) -> str:
+    """Return as much of `text` as a close frame holds (RFC 6455, section 5.5)."""
+    return text.encode(errors="replace")[:LONGEST_REASON_BYTES].decode(errors="ignore")
 
 
 def connection_error(message: str) -> dict[str, Any]:

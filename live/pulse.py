@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
@@ -34,6 +35,8 @@ class Beating(Protocol):
     heartbeat: Any
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None: ...
+
+    def fail(self, error: Exception) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,22 @@ async def _beat(sockets: Iterable[Beating]) -> None:
 async def _check_identities(sockets: Iterable[Beating]) -> None:
     some: dict[Credentials, list[Beating]] = {}
     async for socket in _in_turns(sockets):
-        held = credentials(socket.scope)
+        held = _held_by(socket)
         if held is not None:
             some.setdefault(held, []).append(socket)
         if len(some) >= IDENTITIES_AT_ONCE:
             await _check(some)
             some = {}
     await _check(some)
+
+
+def _held_by(socket: Beating) -> Credentials | None:
+    try:
+        return credentials(socket.scope)
+    except Exception as error:
+        # Who is behind it cannot be told: it alone is closed, and the others are looked at.
+        socket.fail(error)
+        return None
 
 
 async def _check(held: dict[Credentials, list[Beating]]) -> None:
@@ -114,10 +126,15 @@ async def _check(held: dict[Credentials, list[Beating]]) -> None:
 
 
 def credentials(scope: dict[str, Any]) -> Credentials | None:
-    """Return what the identity behind a socket stands on, None for nobody."""
+    """Return what the identity behind a socket stands on, None for nobody.
+
+    Raises TypeError where what a resolver put there is no user.
+    """
     user = user_id(scope)
     if user is None:
         return None
+    if not isinstance(scope["user"], AbstractBaseUser):
+        raise TypeError(f"a socket's user is a {type(scope['user']).__name__}")
     token = scope.get(TOKEN_ID)
     session = scope.get("session")
     key = session.session_key if token is None and session is not None else None

@@ -26,33 +26,43 @@ class Record(NamedTuple):
     """One record.
 
     `groups` are those whose subscriptions it is for; `body` is an event's packed payload
-    (see live.payload), or the keys of the users whom it is about, None being everybody.
+    (see live.payload), or the keys of the users whom it is about, None being everybody. The
+    socket whose channel name is `excluded` is not told of the event.
     """
 
     kind: Kind
     groups: tuple[str, ...] = ()
     body: Any = None
+    excluded: str | None = None
 
 
 def pack(record: Record) -> bytes:
     """Return `record` as bytes."""
-    packed: bytes = msgpack.packb([int(record.kind), record.groups, record.body])
+    # Without a fourth item where there is no need: releases before it read three.
+    items = [int(record.kind), *record[1:]]
+    packed: bytes = msgpack.packb(items if record.excluded is not None else items[:3])
     return packed
 
 
 def unpack(packed: bytes) -> Record:
     """Return the record; raise ValueError for bytes that are none, or of a later release."""
     try:
-        kind, groups, body = msgpack.unpackb(packed, use_list=False)
-        return Record(Kind(kind), groups, body)
+        kind, groups, body, *excluded = msgpack.unpackb(packed, use_list=False)
+        return _checked(Record(Kind(kind), groups, body, *excluded))
     except Exception as error:
         # Its cause may quote the payload.
         raise ValueError(f"The record is damaged ({type(error).__name__})") from None
 
 
-def event(groups: Iterable[str], payload: bytes) -> Record:
+def _checked(record: Record) -> Record:
+    if not (record.excluded is None or isinstance(record.excluded, str)):
+        raise ValueError("excluded is no channel name")
+    return record
+
+
+def event(groups: Iterable[str], payload: bytes, excluded: str | None = None) -> Record:
     """Return the record of a broadcast."""
-    return Record(Kind.EVENT, tuple(groups), payload)
+    return Record(Kind.EVENT, tuple(groups), payload, excluded)
 
 
 def unsubscribe(groups: Iterable[str]) -> Record:

@@ -28,6 +28,7 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.execute import CollectedErrors, get_field_def
 from graphql.pyutils import Path, is_awaitable
 
+from live.begun import BegunTask
 from live.threads import NOT_AT_HAND
 
 # What no resolver can change for the next event to see.
@@ -272,6 +273,12 @@ class _Execution(ExecutionContext):
 
 
 async def _gathered(results: dict[str, Any], later: list[str]) -> dict[str, Any]:
-    values = await asyncio.gather(*(results[name] for name in later))
+    if len(later) == 1:
+        # Without a task, as most subscriptions have one field that waits: `publish`.
+        [name] = later
+        results[name] = await results[name]
+        return results
+    loop = asyncio.get_running_loop()
+    values = await asyncio.gather(*(BegunTask(results[name], loop=loop) for name in later))
     results.update(zip(later, values, strict=True))
     return results

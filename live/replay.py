@@ -82,6 +82,8 @@ class Replays:
             if event.number > member.began:
                 member.receiver.ended_by_server()
             return
+        if event.excluded is not None and event.excluded == member.receiver.channel_name:
+            return
         body = await cohort.rendered(event)
         if self._turns.is_over:
             # As with reads, many may have waited for the same run.

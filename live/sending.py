@@ -1,6 +1,5 @@
 """From sync code to every hub: through the log, or past it; on commit, in order."""
 
-import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,12 +116,3 @@ def send_on_commit(record: Record) -> None:
     """
     message = {"type": "live.passing", "record": records.pack(record)}
     transaction.on_commit(lambda: sender().put(message))
-
-
-def in_event_loop() -> bool:
-    """Whether the calling thread is running an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -15,8 +15,8 @@ from graphene.utils.props import props
 from live import records
 from live.payload import pack
 from live.records import Record
-from live.sending import in_event_loop, send_on_commit, write
-from live.threads import from_memory, in_worker_thread, is_async, reads_memory_only
+from live.sending import send_on_commit, write
+from live.threads import from_memory, in_event_loop, in_worker_thread, is_async, reads_memory_only
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ class Subscription(channels_graphql_ws.Subscription):
     - `subscribe(root, info, **arguments)`, which returns the names of the groups to join;
     - `unsubscribed(root, info, **arguments)`, called once however the subscription ends;
     - `authorize(root, info, **arguments)`, which raises where the client may not subscribe;
-      called before `subscribe`, and again whenever the client's rights may have changed;
+      called before `subscribe`, and again whenever the client's rights may have changed. What
+      it returns is at hand as `info.context.authorized` in the other hooks;
     - `audience(info, **arguments)`, a class or static method that returns a hashable value
       holding everything the result depends on about the client. Subscriptions with the
       same document, variables and audience share one run, whose `info.context` has nothing
@@ -100,7 +101,11 @@ class Subscription(channels_graphql_ws.Subscription):
 
     @classmethod
     def broadcast(
-        cls, *, group: str | Iterable[str] | None = None, payload: Any = None
+        cls,
+        *,
+        group: str | Iterable[str] | None = None,
+        payload: Any = None,
+        exclude_channel: str | None = None,
     ) -> "asyncio.Task[None] | None":
         """Tell every subscription in `group` of `payload`.
 
@@ -109,6 +114,9 @@ class Subscription(channels_graphql_ws.Subscription):
                 None is every subscription of this class.
             payload: what `live.payload.pack` takes, models included. It is packed now, so
                 that later changes to a model in it are not sent.
+            exclude_channel: the socket with this `info.context.channel_name` is not told: the
+                one whose mutation it is. Those who share a run go on sharing it. A client that
+                comes back has another socket, and is told of what it missed, its own included.
 
         From sync code it is part of the current transaction: sent when that commits, and
         never if it rolls back; outside one, it is sent at once. From async code it returns
@@ -117,23 +125,32 @@ class Subscription(channels_graphql_ws.Subscription):
         Raises PayloadError that names what cannot be packed.
         """
         if in_event_loop():
-            return _spawn(cls.broadcast_async(group=group, payload=payload))
-        cls.broadcast_sync(group=group, payload=payload)
+            record = cls._event(group, payload, exclude_channel)
+            return _spawn(_in_order(cls._send, record))
+        cls._send(cls._event(group, payload, exclude_channel))
         return None
 
     @classmethod
     def broadcast_sync(
-        cls, *, group: str | Iterable[str] | None = None, payload: Any = None
+        cls,
+        *,
+        group: str | Iterable[str] | None = None,
+        payload: Any = None,
+        exclude_channel: str | None = None,
     ) -> None:
         """Broadcast from sync code. Arguments as `broadcast` has them."""
-        cls._send(cls._event(group, payload))
+        cls._send(cls._event(group, payload, exclude_channel))
 
     @classmethod
     async def broadcast_async(
-        cls, *, group: str | Iterable[str] | None = None, payload: Any = None
+        cls,
+        *,
+        group: str | Iterable[str] | None = None,
+        payload: Any = None,
+        exclude_channel: str | None = None,
     ) -> None:
         """Broadcast from async code: in a transaction of its own, which has committed then."""
-        await _in_order(cls._send, cls._event(group, payload))
+        await _in_order(cls._send, cls._event(group, payload, exclude_channel))
 
     @classmethod
     def unsubscribe(cls, *, group: str | None = None) -> "asyncio.Task[None] | None":
@@ -164,8 +181,10 @@ class Subscription(channels_graphql_ws.Subscription):
         return [own if name is None else f"{own}-{name}" for name in names]
 
     @classmethod
-    def _event(cls, group: str | Iterable[str] | None, payload: Any) -> Record:
-        return records.event(cls.group_names(group), pack(payload))
+    def _event(
+        cls, group: str | Iterable[str] | None, payload: Any, exclude_channel: str | None
+    ) -> Record:
+        return records.event(cls.group_names(group), pack(payload), exclude_channel)
 
     @classmethod
     def _send(cls, record: Record) -> None:

@@ -1,5 +1,6 @@
 """Where sync code runs: a bounded pool of threads, never the event loop."""
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
@@ -53,6 +54,15 @@ def in_worker_thread(function: Callable[..., Any]) -> Callable[..., Coroutine[An
         return await call(*args, **kwargs)
 
     return run
+
+
+def in_event_loop() -> bool:
+    """Whether the calling thread is running an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def is_async(function: Any) -> bool:
@@ -122,7 +132,8 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
     """
     if is_async(resolver) or reads_memory_only(resolver):
         return resolver
-    in_thread = in_worker_thread(_reading_lists(resolver))
+    reading = _reading_lists(resolver)
+    in_thread = in_worker_thread(reading)
     if not resolves_by_name(resolver):
         return in_thread
     # graphene binds the attribute's name into its resolver; graphql-core's has the field's.
@@ -130,7 +141,8 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
 
     def read(root: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
         if isinstance(root, Model) and not is_loaded(root, attribute or info.field_name):
-            return in_thread(root, info, **args)
+            # A middleware may have moved the call to a thread itself: it expects the value.
+            return (in_thread if in_event_loop() else reading)(root, info, **args)
         return resolver(root, info, **args)
 
     def at_hand(root: Any) -> Any:

@@ -7,7 +7,6 @@ import graphene
 from careteam import selectors, services
 from careteam.schema.ids import key_in
 from careteam.schema.types import NoticeType
-from careteam.sockets import socket_of
 from live.errors import NotFound
 
 
@@ -27,8 +26,12 @@ class SendChatMessagePayload(graphene.Mutation):
     def mutate(
         root: Any, info: graphene.ResolveInfo, chatroom: str, text: str
     ) -> "SendChatMessagePayload":
-        socket = socket_of(info.context)
-        services.message_send(user=info.context.user, chatroom=chatroom, text=text, socket=socket)
+        services.message_send(
+            user=info.context.user,
+            chatroom=chatroom,
+            text=text,
+            channel_name=info.context.channel_name,
+        )
         return SendChatMessagePayload(ok=True)
 
 

@@ -1,7 +1,7 @@
 """The app's part of Subscription."""
 
 import enum
-from typing import Any, NamedTuple
+from typing import Any
 
 import graphene
 from graphql_relay import to_global_id
@@ -10,7 +10,6 @@ from careteam import attendance, selectors
 from careteam.lease import Lease
 from careteam.people import name_of, person_of
 from careteam.rooms import RoomRights, recalled_room_rights, room_named
-from careteam.sockets import socket_of
 from live.auth import require_login
 from live.errors import Forbidden
 from live.recall import recall
@@ -26,16 +25,6 @@ def room_group(key: str) -> str:
     return f"room:{key}"
 
 
-class Listener(NamedTuple):
-    """All that a message depends on about the client, beside the arguments.
-
-    `rights` is None for one room, which only those subscribe to who may read it.
-    """
-
-    socket: str | None
-    rights: RoomRights | None
-
-
 class OnNewChatMessage(Subscription):
     """Somebody wrote in a chat room; whoever did is not told on the socket that they used."""
 
@@ -49,19 +38,20 @@ class OnNewChatMessage(Subscription):
         chatroom = graphene.String(description="Without it: all rooms that the client may read.")
 
     @staticmethod
-    async def authorize(root: Any, info: graphene.ResolveInfo, chatroom: str | None = None) -> None:
+    async def authorize(
+        root: Any, info: graphene.ResolveInfo, chatroom: str | None = None
+    ) -> RoomRights:
         rights = await recalled_room_rights(info.context.user)
         if chatroom is None:
             rights.require_any()
         else:
             rights.require(room_named(chatroom).key)
-        # For `audience`, which may not wait.
-        info.context.room_rights = rights
+        return rights
 
     @staticmethod
-    def audience(info: graphene.ResolveInfo, chatroom: str | None = None) -> Listener:
-        rights = info.context.room_rights if chatroom is None else None
-        return Listener(socket_of(info.context), rights)
+    def audience(info: graphene.ResolveInfo, chatroom: str | None = None) -> RoomRights | None:
+        # One room: only those subscribe to it who may read it.
+        return info.context.authorized if chatroom is None else None
 
     @staticmethod
     @from_memory
@@ -73,10 +63,8 @@ class OnNewChatMessage(Subscription):
     def publish(
         payload: dict[str, Any], info: graphene.ResolveInfo, chatroom: str | None = None
     ) -> "OnNewChatMessage | None":
-        socket, rights = info.context.audience
+        rights = info.context.audience
         message, room = payload["message"], payload["room"]
-        if socket is not None and socket == payload["socket"]:
-            return None
         if rights is not None and not rights.may_use(room.key):
             return None
         return OnNewChatMessage(

@@ -47,7 +47,7 @@ class PatientSubscription(Subscription):
     @staticmethod
     async def authorize(
         root: Any, info: graphene.ResolveInfo, id: str | None = None, category: str | None = None
-    ) -> None:
+    ) -> selectors.ViewingRights:
         user = info.context.user
         require_login(user)
         rights = await recall(user, selectors.viewing_rights)
@@ -55,12 +55,11 @@ class PatientSubscription(Subscription):
             raise Forbidden()
         if category is not None and category not in rights.categories:
             raise BadInput("There is no such disease category.")
-        # For `audience`, which may not wait.
-        info.context.hidden_categories = rights.hidden
+        return rights
 
     @staticmethod
     def audience(info: graphene.ResolveInfo, **arguments: Any) -> Audience:
-        return Audience(info.context.language, info.context.hidden_categories)
+        return Audience(info.context.language, info.context.authorized.hidden)
 
     @staticmethod
     @from_memory

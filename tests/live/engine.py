@@ -95,6 +95,10 @@ class Socket:
         self.told.append(("lost",))
         self.lost.set()
 
+    def fail(self, error):
+        """Remember what failed."""
+        self.told.append(("failed", type(error).__name__))
+
     def beat(self, now):
         """The pulse's look at the socket."""
 

@@ -29,15 +29,33 @@ def test_reads_look_at_the_operation_and_the_connection(context):
     assert len(context) == 4
 
 
-def test_what_a_resolver_stores_lives_as_long_as_the_socket(context, connection):
+def test_what_a_resolver_stores_is_its_operations(context, connection):
     context.zen = 42
-    context["tao"] = 43
+    context["path"] = "mine"
+    assert (context.zen, context.path) == (42, "mine")
+    assert connection == {"user": SECRET, "session": {"k": SECRET}}
     later = Context(connection, {"graphql_operation_id": "2"})
-    assert (later.zen, later["tao"]) == (42, 43)
-    del later.zen
-    del later["tao"]
+    assert "zen" not in later
+    del context.zen
+    del context["path"]
     assert "zen" not in context
-    assert "tao" not in context
+    assert "path" not in context
+
+
+@pytest.mark.parametrize("name", ["user", "session"])
+def test_a_log_in_holds_for_the_connection(context, connection, name):
+    setattr(context, name, "new")
+    assert connection[name] == "new"
+    assert Context(connection, {})[name] == "new"
+
+
+def test_what_publish_stores_is_there_at_the_next_event(context):
+    first = context.of_event("c1")
+    first.count = 1
+    assert (first.cursor, context.count) == ("c1", 1)
+    second = context.of_event("c2")
+    assert (second.cursor, second.count) == ("c2", 1)
+    assert "cursor" not in context
 
 
 def test_what_is_not_there_is_named(context):

@@ -290,7 +290,7 @@ async def test_a_message_that_is_none_harms_nothing(hub, feed, caplog, message):
 
 
 @pytest.fixture
-def _failing(hub):
+def failing(hub):
     """Have a socket in front of all others fail, whatever it is told."""
 
     def fail(*told):
@@ -299,13 +299,14 @@ def _failing(hub):
     failing, others = Socket(), list(hub.sockets)
     failing.rights_changed = failing.kicked = failing.events_lost = fail
     hub.sockets = dict.fromkeys([failing, *others])
-    yield
+    yield failing
     hub.sockets = set(others)
 
 
-@pytest.mark.usefixtures("_failing")
-async def test_a_socket_that_fails_keeps_no_other_from_being_told(hub, caplog):
-    """Else another would go on showing what its user may not see any more."""
+async def test_a_socket_that_fails_is_closed_and_keeps_no_other_from_being_told(
+    hub, caplog, failing
+):
+    """Else one of them would go on showing what its user may not see any more."""
     told = Socket()
     hub.sockets[told] = None
     feed = Feed(hub)
@@ -323,6 +324,7 @@ async def test_a_socket_that_fails_keeps_no_other_from_being_told(hub, caplog):
     assert place.got == [3]
     assert "A socket was not told: KeyError" in caplog.text
     assert SECRET not in caplog.text
+    assert failing.told == [("failed", "KeyError")] * 4
     leave(place)
 
 

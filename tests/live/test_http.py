@@ -147,14 +147,14 @@ def test_an_address_becomes_a_request():
     request = http.read_address(
         [
             ("query", ["query Q { a }"]),
-            ("operationName", [""]),
+            ("operationName", ["Q"]),
             ("variables", ['{"n": 1}']),
             ("extensions", ["{}"]),
             ("utm_source", ["mail", "web"]),
         ]
     )
     assert request.query == "query Q { a }"
-    assert request.operation_name is None
+    assert request.operation_name == "Q"
     assert request.variables == {"n": 1}
 
 

@@ -1,0 +1,47 @@
+"""A task that is given something to await awaits it, however early it is cancelled."""
+
+import asyncio
+import gc
+import warnings
+
+import pytest
+
+from live.begun import BegunTask
+
+
+async def await_it(given):
+    return await given
+
+
+async def answer():
+    await asyncio.sleep(0)
+    return 42
+
+
+async def test_what_it_was_given_is_begun_before_it_is_cancelled():
+    begun = []
+
+    async def given():
+        begun.append(True)
+        await asyncio.Event().wait()
+
+    task = BegunTask(await_it(given()), loop=asyncio.get_running_loop())
+    assert task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert begun == [True]
+
+
+async def test_it_is_a_task():
+    assert await BegunTask(await_it(answer()), loop=asyncio.get_running_loop()) == 42
+
+
+def test_a_loop_that_closes_leaves_nothing_that_was_never_awaited():
+    async def leave():
+        BegunTask(await_it(answer()), loop=asyncio.get_running_loop())
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        asyncio.run(leave())
+        gc.collect()
+    assert [str(warning.message) for warning in warned] == []
