@@ -9,7 +9,7 @@ class CareTeamConfig(AppConfig):
     verbose_name = gettext_lazy("Care team")
 
     def ready(self) -> None:
-        from careteam import signals  # noqa: F401  connects the receivers
+        from careteam import checks, signals  # noqa: F401  they register themselves
         from careteam.conf import closed_rooms_hook
 
         # Named wrongly, it would otherwise be missed by the first client only.

@@ -9,6 +9,7 @@ from typing import Any
 from careteam import attendance
 from careteam.attendance import Seat
 from careteam.conf import conf
+from live.supervision import keep_running
 from live.threads import in_worker_thread
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,9 @@ class Lease:
 
     def _begin(self) -> None:
         if self._beating is None:
-            self._beating = asyncio.get_running_loop().create_task(self._beat_for_ever())
+            self._beating = asyncio.get_running_loop().create_task(
+                keep_running("presence", self._beat_for_ever)
+            )
 
     async def _beat_for_ever(self) -> None:
         while True:

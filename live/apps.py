@@ -7,6 +7,6 @@ class LiveConfig(AppConfig):
     name = "live"
 
     def ready(self) -> None:
-        from live import revocation
+        from live import checks, revocation  # noqa: F401  the checks register themselves
 
         revocation.connect()

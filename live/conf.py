@@ -87,6 +87,21 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+# The only values of some of them; a number has its default's type, and is positive.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "BROADCAST": ("events", "doorbell"),
+    "INTROSPECTION": (None, "everyone", "staff", "nobody"),
+}
+# Numbers at which 0 switches something off.
+OFF_AT_ZERO = {
+    "EVENTS_IN_MEMORY",
+    "SEND_PING_EVERY",
+    "CONNECTION_INIT_WAIT_TIMEOUT",
+    "MAX_QUERY_ALIASES",
+    "DOCUMENT_CACHE_SIZE",
+}
+
+
 class Conf:
     """Attribute access to the settings: `conf.MAX_WORKER_THREADS`."""
 

@@ -11,6 +11,7 @@ LiveError
 
 import logging
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
@@ -33,6 +34,12 @@ class LiveError(GraphQLError):
     def __init__(self, message: str | None = None, **kwargs: Any) -> None:
         extensions = {**kwargs.pop("extensions", {}), "code": self.code}
         super().__init__(message or self.default_message, extensions=extensions, **kwargs)
+
+
+def _all_kinds(kind: type["LiveError"]) -> Iterator[type["LiveError"]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _all_kinds(below)
 
 
 class Unauthenticated(LiveError):
@@ -146,6 +153,10 @@ class SharedContextError(LiveError):
     default_message = "A shared run has no user and no socket: see Subscription.audience."
 
 
+# Those of this file.
+CODES = frozenset({INTERNAL, *(kind.code for kind in _all_kinds(LiveError))})
+
+
 def format_error(error: Exception) -> GraphQLFormattedError:
     """Return `error` as GraphQL's response format has it, with `extensions.code`.
 
@@ -153,6 +164,14 @@ def format_error(error: Exception) -> GraphQLFormattedError:
     is also in the server's log. Neither holds the exception's text, which may quote a
     patient; the log has its type and where it was raised.
     """
+    formatted = _formatted(error)
+    code = (formatted.get("extensions") or {}).get("code")
+    # An application's own codes are one value: a label has few.
+    metrics.errors.labels(code=code if code in CODES else "other").inc()
+    return formatted
+
+
+def _formatted(error: Exception) -> GraphQLFormattedError:
     located = error if isinstance(error, GraphQLError) else GraphQLError("", original_error=error)
     cause = located.original_error
     if isinstance(cause, LiveError):

@@ -18,12 +18,13 @@ from live.errors import CursorExpired, Unavailable
 from live.events import Event
 from live.follower import Follower
 from live.log import Extent, extent
-from live.pulse import beat_for_ever
+from live.pulse import beat_for_ever, check_identities_for_ever
 from live.records import Kind, Record
 from live.replay import Replays
 from live.sender import HUB_GROUP
 from live.shelf import MOST_PASSING, Passing, Shelf, Source, unpacked
 from live.single_flight import SingleFlight
+from live.supervision import keep_running
 from live.threads import in_worker_thread
 from live.turns import Turns
 
@@ -97,8 +98,14 @@ class Hub:
         if not self._tasks:
             self._tried_layer.clear()
             self._follower = Follower(self, self._turns)
-            work = (self._listen(), self._follower.follow(), beat_for_ever(self.sockets))
-            self._tasks = [asyncio.get_running_loop().create_task(one) for one in work]
+            work = {
+                "listen": self._listen,
+                "follow": self._follower.follow,
+                "pings": lambda: beat_for_ever(self.sockets),
+                "identities": lambda: check_identities_for_ever(self.sockets),
+            }
+            loop = asyncio.get_running_loop()
+            self._tasks = [loop.create_task(keep_running(*one)) for one in work.items()]
 
     async def leave(self, socket: Socket) -> None:
         """Count `socket` out; with the last one the hub stops listening."""

@@ -14,5 +14,6 @@ shrunk = Counter("wardcast_broadcasts_shrunk", "Times that the channel layer was
 closes = Counter("wardcast_closes", "Sockets closed by the server", ["code"])
 limits = Counter("wardcast_limits_exceeded", "Requests that went beyond a limit", ["limit"])
 errors = Counter("wardcast_errors", "Errors sent to clients", ["code"])
+restarts = Counter("wardcast_task_restarts", "Background tasks that failed", ["task"])
 events = Counter("wardcast_events", "Broadcasts taken by the hub")
 deliveries = Counter("wardcast_deliveries", "Notifications handed to sockets")

@@ -51,12 +51,16 @@ class Credentials:
 
 
 async def beat_for_ever(sockets: set[Any]) -> None:
-    """Look after `sockets` until cancelled; whatever fails is logged, and tried again."""
-    # Each for itself: pings do not wait for a database that is slow.
-    await asyncio.gather(
-        _for_ever(_beat, sockets, lambda: BEAT_SECONDS),
-        _for_ever(_check_identities, sockets, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY)),
-    )
+    """Look at the times of `sockets` until cancelled; what fails is logged, and tried again."""
+    await _for_ever(_beat, sockets, lambda: BEAT_SECONDS)
+
+
+async def check_identities_for_ever(sockets: set[Any]) -> None:
+    """Look at who is behind `sockets` until cancelled; what fails is logged, and tried again.
+
+    A task of its own: pings do not wait for a database that is slow.
+    """
+    await _for_ever(_check_identities, sockets, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY))
 
 
 async def _for_ever(

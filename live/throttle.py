@@ -77,7 +77,7 @@ def rate_limited(request: HttpRequest) -> RateLimited:
         minutes,
     )
     extensions = {"retryAfter": seconds}
-    return RateLimited(text % {"minutes": minutes}, limit="LOGIN_FAILURES", extensions=extensions)
+    return RateLimited(text % {"minutes": minutes}, limit="login_failures", extensions=extensions)
 
 
 def lockout_response(request: HttpRequest, *_: Any) -> HttpResponse:

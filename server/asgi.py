@@ -15,6 +15,10 @@ from django.core.asgi import get_asgi_application
 
 http_application = get_asgi_application()  # loads the apps, which what follows needs
 
+from server.startup import require_sound
+
+require_sound()
+
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 from django.urls import path, re_path

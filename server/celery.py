@@ -7,8 +7,10 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "server.settings")
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 from django.conf import settings
+
+from server.startup import require_sound
 
 app = Celery("wardcast")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -19,3 +21,9 @@ app.autodiscover_tasks()
 def log_as_the_server_does(**_: Any) -> None:
     """Keep Celery's own handlers away, which write exceptions' texts: one may quote a patient."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_init.connect
+def refuse_to_start_unsound(**_: Any) -> None:
+    """End a worker whose settings or database are not as needed."""
+    require_sound()

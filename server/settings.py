@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from server import headers
 from server.secrets import demo_secret_key
@@ -20,7 +21,15 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=False)
 # No key in the code: production must bring its own, a demo makes one for itself.
-SECRET_KEY = env("SECRET_KEY", default="") or (demo_secret_key(VAR_DIR) if DEBUG else "")
+SECRET_KEY = env("SECRET_KEY", default="").strip() or (demo_secret_key(VAR_DIR) if DEBUG else "")
+if not SECRET_KEY:
+    # Django itself would start, and answer every page with an error.
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Give it 50 random characters that nobody else has; they sign "
+        "sessions (docs/operations.md)."
+    )
+# Whether a server looks at its settings and its database before it starts.
+CHECK_AT_START = env.bool("CHECK_AT_START", default=True)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
@@ -177,7 +186,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+# They bind hosts that are not this server's: a hospital decides on them for all of its own.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": headers.EVERY_PAGE}
 CSRF_FAILURE_VIEW = "server.views.csrf_failure"
 if env.bool("BEHIND_TLS_PROXY", default=False):

@@ -7,6 +7,8 @@ import os
 from tempfile import TemporaryDirectory
 
 os.environ["DEBUG"] = "on"
+# The application is imported before there is a database for tests.
+os.environ["CHECK_AT_START"] = "off"
 for variable in ("DATABASE_URL", "REDIS_URL", "LIVE"):
     os.environ.pop(variable, None)
 

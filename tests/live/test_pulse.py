@@ -152,8 +152,13 @@ class Socket:
             raise RuntimeError("Jane Doe")
 
 
+def pulsing(sockets):
+    """Look after `sockets`, as the hub does, until cancelled."""
+    return asyncio.gather(pulse.beat_for_ever(sockets), pulse.check_identities_for_ever(sockets))
+
+
 async def beat_until(sockets, event):
-    task = asyncio.create_task(pulse.beat_for_ever(sockets))
+    task = pulsing(sockets)
     try:
         async with asyncio.timeout(20):
             await event.wait()
@@ -189,7 +194,7 @@ async def test_a_database_that_is_away_does_not_stop_the_pulse(nurse, monkeypatc
     await beat_until({socket}, socket.beaten)
     second = Socket()
     second.scope = {"user": nurse}
-    task = asyncio.create_task(pulse.beat_for_ever({second}))
+    task = pulsing({second})
     async with asyncio.timeout(20):
         while len(tries) < 2:  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.005)
@@ -209,7 +214,7 @@ async def test_a_database_that_hangs_does_not_hold_up_the_beat(nurse, monkeypatc
     monkeypatch.setattr(pulse, "find_ended", hang)
     socket = Socket()
     socket.scope = {"user": nurse}
-    task = asyncio.create_task(pulse.beat_for_ever({socket}))
+    task = pulsing({socket})
     try:
         assert await asyncio.to_thread(asked.wait, 20)
         beats = socket.beats

@@ -1,20 +1,22 @@
 """The metrics' page: for staff, and with nothing of a patient or client in it."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
 
 from live import metrics
+from live.errors import LiveError, format_error
 from live.tokens import issue_token, revoke_token
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Every label, with what its values look like: none is what a client or patient sent.
-LABELS = {"code": r"\d{4}|[A-Z_]+", "limit": r"[a-zA-Z_]+"}
+LABELS = {"task": "[a-z]+", "code": r"\d{4}|[A-Z_]+|other", "limit": r"[a-z_]+"}
 
 
 @pytest.fixture
@@ -36,6 +38,35 @@ def test_staff_see_the_metrics(staff):
     text = response.content.decode()
     for name in ("sockets", "subscriptions", "limits_exceeded_total", "closes_total"):
         assert f"wardcast_{name}" in text
+
+
+def counted(code):
+    return metrics.errors.labels(code=code)._value.get()
+
+
+def test_what_clients_are_told_is_counted_by_its_code(nurse):
+    before = {code: counted(code) for code in ("BAD_INPUT", "UNAUTHENTICATED")}
+    for query in ("{ nothing }", "{ patients { totalCount } }"):
+        Client().post("/graphql/", {"query": query}, content_type="application/json")
+    after = {code: counted(code) for code in before}
+    assert {code: after[code] - before[code] for code in before} == dict.fromkeys(before, 1)
+
+
+def test_an_applications_own_codes_are_one_value():
+    class Own(LiveError):
+        code = "ADA_LOVELACE"
+
+    before = counted("other")
+    format_error(Own("No."))
+    assert counted("other") == before + 1
+    assert "ADA_LOVELACE" not in generate_latest().decode()
+
+
+def test_every_metric_is_in_the_documents():
+    documented = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text()
+    for metric in REGISTRY.collect():
+        if metric.name.startswith("wardcast_"):
+            assert metric.name in documented
 
 
 def test_others_do_not(nurse, visitor):

@@ -46,5 +46,6 @@ def _welcome(address: str, is_new: bool) -> str:
         f"  GraphiQL  {address}/graphql/\n"
         f"  Admin     {address}/admin/\n"
         f"  Log-ins   {demo.SUPERUSER} / {demo.SUPERUSER}    may do everything\n"
-        f"            {demo.NURSE} / {demo.NURSE}  may view patients"
+        f"            {demo.NURSE} / {demo.NURSE}  may view patients\n"
+        f"  Client    export WARDCAST_URL={address.replace('http', 'ws', 1)}/graphql/"
     )

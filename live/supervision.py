@@ -1,0 +1,36 @@
+"""Tasks that are to run for ever: one that fails is reported, counted, and started again."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from live import metrics
+
+logger = logging.getLogger(__name__)
+
+# Before the first new start, and at the most: a lasting fault must not keep the loop busy.
+FIRST_DELAY_SECONDS = 0.5
+LONGEST_DELAY_SECONDS = 30
+
+
+async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` until cancelled, again and again.
+
+    Args:
+        name: what the log and the metric call it.
+    """
+    delay = FIRST_DELAY_SECONDS
+    while True:
+        began = asyncio.get_running_loop().time()
+        try:
+            await work()
+        except Exception as error:
+            # Not its text, which may quote a row.
+            logger.error("The task %r failed, and starts again: %s", name, type(error).__name__)
+        else:
+            logger.error("The task %r ended, and starts again", name)
+        metrics.restarts.labels(task=name).inc()
+        if asyncio.get_running_loop().time() - began > LONGEST_DELAY_SECONDS:
+            delay = FIRST_DELAY_SECONDS
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, LONGEST_DELAY_SECONDS)

@@ -1,0 +1,28 @@
+"""A server that cannot do its work does not start: it says why, in a line each."""
+
+import sys
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, run_checks
+
+# gunicorn takes this for "do not try again", where it would start workers without end.
+EXIT_CODE = 3
+
+
+def require_sound() -> None:
+    """End the process, saying what to do, where settings or the database are not as needed.
+
+    With `CHECK_AT_START` off nothing is looked at.
+    """
+    if not settings.CHECK_AT_START:
+        return
+    found = run_checks(tags=["live", "careteam"])
+    found += run_checks(tags=[Tags.database], databases=["default"])
+    errors = [message for message in found if isinstance(message, Error)]
+    if errors:
+        sys.stderr.write("".join(map(_line, errors)))
+        sys.exit(EXIT_CODE)
+
+
+def _line(message: CheckMessage) -> str:
+    return f"Wardcast does not start: {message.msg} {message.hint or ''}".rstrip() + "\n"

@@ -1,0 +1,124 @@
+"""What cannot do its work does not start, says why in words, and ends with an error."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import Tags, run_checks
+
+from server.listening import why_not
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+SERVERS = {
+    "check": [sys.executable, "manage.py", "check"],
+    "daphne": [sys.executable, "-m", "daphne", "-p", "0", "server.asgi:application"],
+    "gunicorn": [
+        sys.executable, "-m", "gunicorn", "-k", "server.workers.Worker",
+        "-b", "127.0.0.1:0", "server.asgi:application",
+    ],
+    "celery": [sys.executable, "-m", "celery", "-A", "server", "worker", "--pool", "solo"],
+}  # fmt: skip
+
+
+def run(command, **environment):
+    """Run a command to its end, which must be an error; return what it says."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DEBUG", "SECRET_KEY", "CHECK_AT_START", "DJANGO_SETTINGS_MODULE")
+    }
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode != 0, done
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_forgotten_secret_key_is_named(server):
+    assert "SECRET_KEY is not set" in run(SERVERS[server])
+    assert "SECRET_KEY is not set" in run(SERVERS[server], SECRET_KEY=" ")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_misspelt_setting_is_named(server, tmp_path):
+    text = run(
+        SERVERS[server],
+        SECRET_KEY="s" * 50,
+        LIVE='{"POLL_EVRY": 5}',
+        DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
+    )
+    assert "LIVE has no setting 'POLL_EVRY'. Did you mean 'POLL_EVERY'?" in text
+
+
+CHECK = [sys.executable, "manage.py", "check", "--database", "default"]
+
+
+@pytest.mark.parametrize("server", ["check", "daphne", "gunicorn", "celery"])
+def test_a_database_without_migrations_is_named_with_what_to_run(server, tmp_path):
+    command = CHECK if server == "check" else SERVERS[server]
+    url = f"sqlite:///{tmp_path}/db.sqlite3"
+    text = run(command, SECRET_KEY="s" * 50, DATABASE_URL=url)
+    assert "migrate" in text
+    assert "lacks" in text
+
+
+@pytest.mark.parametrize("server", ["check", "daphne", "gunicorn", "celery"])
+def test_a_database_that_is_away_is_named_without_its_password(server):
+    command = CHECK if server == "check" else SERVERS[server]
+    url = "postgres://ward:Zebedee@127.0.0.1:1/ward"
+    text = run(command, SECRET_KEY="s" * 50, DATABASE_URL=url)
+    assert "The database 'default' cannot be reached (OperationalError)." in text
+    assert "Zebedee" not in text
+
+
+def test_migrate_may_mend_what_the_check_finds(tmp_path):
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    environment = {
+        **os.environ,
+        "SECRET_KEY": "s" * 50,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+    }
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+    subprocess.run(CHECK, cwd=ROOT, env=environment, check=True, timeout=60)
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_as_needed_passes():
+    assert run_checks(tags=[Tags.database], databases=["default"]) == []
+
+
+# ---- the port
+
+
+def test_a_port_that_is_taken_is_said_before_anything_else():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = run([sys.executable, "-m", "server.listening", "127.0.0.1", str(port)])
+    assert text == (
+        f"Nothing can listen on 127.0.0.1:{port} (Address already in use). "
+        "Choose another: make run PORT=…\n"
+    )
+
+
+def test_a_port_that_is_free_passes():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert why_not("127.0.0.1", port) is None
+    assert why_not("nobody.invalid", port)
+
+
+def test_make_looks_at_the_port_first():
+    makefile = (ROOT / "Makefile").read_text()
+    recipe = makefile.partition("\nrun: .venv")[2].partition("\n\n")[0].splitlines()[1:]
+    assert "-m server.listening $(HOST) $(PORT)" in recipe[0]
