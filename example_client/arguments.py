@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import ssl
 from collections.abc import Mapping
 from datetime import date, datetime
 from urllib.parse import urlsplit
@@ -56,6 +57,16 @@ def user_name(text: str) -> str:
     return text
 
 
+def ca_file(text: str) -> str:
+    """Check a file of certificates that are trusted, in PEM."""
+    try:
+        ssl.create_default_context(cafile=text)
+    except (OSError, ValueError) as error:
+        what = "no certificates in PEM" if isinstance(error, ssl.SSLError) else str(error)
+        raise argparse.ArgumentTypeError(f"cannot be used: {what}") from None
+    return text
+
+
 def birth_date(text: str) -> date:
     """Read an ISO 8601 date."""
     try:
@@ -94,11 +105,13 @@ def make_parser(environment: Mapping[str, str] = os.environ) -> argparse.Argumen
     parser.set_defaults(
         url=environment.get("WARDCAST_URL") or DEFAULT_URL,
         user=environment.get("WARDCAST_USER") or None,
+        ca=None,
         json=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_watch(commands)
     _add_patients(commands)
+    _command(commands, "categories", "list the disease categories' codes and names")
     _add_create(commands)
     _add_discharge(commands)
     _add_import(commands)
@@ -119,6 +132,13 @@ def _add_global_options(parser: argparse.ArgumentParser) -> None:
         type=user_name,
         default=argparse.SUPPRESS,
         help="log in as this user; without it, anonymous",
+    )
+    options.add_argument(
+        "--ca",
+        type=ca_file,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="trust the certificates in this PEM file too, for example a hospital's own authority",
     )
     options.add_argument(
         "--json",

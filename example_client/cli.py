@@ -21,6 +21,7 @@ from example_client.watch import Watch
 
 COMMANDS: dict[str, Callable[[Client, argparse.Namespace, Output], Awaitable[None]]] = {
     "patients": commands.patients,
+    "categories": commands.categories,
     "create": commands.create,
     "discharge": commands.discharge,
 }
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = Output(as_json=arguments.json)
     end = OrderlyEnd()
     try:
-        endpoint = Endpoint(arguments.url, arguments.user, password_of(arguments.user))
+        endpoint = Endpoint(
+            arguments.url, arguments.user, password_of(arguments.user), arguments.ca
+        )
         asyncio.run(run(endpoint, arguments, output, end))
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -54,7 +57,8 @@ async def run(
         await Import(endpoint, arguments, output).run()
         return
     async with connected(endpoint) as client:
-        await COMMANDS[arguments.command](client, arguments, output)
+        with_hint = commands.naming_the_nearest_category(COMMANDS[arguments.command])
+        await with_hint(client, arguments, output)
 
 
 async def watch(

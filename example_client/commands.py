@@ -1,10 +1,12 @@
 """The commands that ask once: each sends one operation and prints its answer."""
 
 import argparse
+from collections.abc import Awaitable, Callable
+from difflib import get_close_matches
 from typing import Any
 
 from example_client import operations
-from example_client.errors import BadFields, Unreachable
+from example_client.errors import BadFields, Refused, Unreachable
 from example_client.output import Output
 from example_client.session import Client
 
@@ -19,9 +21,17 @@ async def patients(client: Client, arguments: argparse.Namespace, output: Output
     )
     page = (await client.execute(operations.PATIENTS, variables))["patients"]
     found = [edge["node"] for edge in page["edges"] if edge and edge["node"]]
+    if found:
+        output.patient_header()
     for patient in found:
         output.patient(patient)
     output.status(f"{len(found)} of {page['totalCount']} patients")
+
+
+async def categories(client: Client, arguments: argparse.Namespace, output: Output) -> None:
+    """Print the disease categories that the user may see."""
+    for category in (await client.execute(operations.CATEGORIES))["diseaseCategories"]:
+        output.category(category)
 
 
 async def create(client: Client, arguments: argparse.Namespace, output: Output) -> None:
@@ -41,6 +51,36 @@ async def discharge(client: Client, arguments: argparse.Namespace, output: Outpu
     """Discharge a patient and print it."""
     values = without_none(id=arguments.id, dischargedAt=arguments.at and arguments.at.isoformat())
     output.patient(await _written(client, "dischargePatient", operations.DISCHARGE, values))
+
+
+Command = Callable[[Client, argparse.Namespace, Output], Awaitable[None]]
+
+
+def naming_the_nearest_category(command: Command) -> Command:
+    """Return `command`, whose refusal of a category that is none names the nearest ones."""
+
+    async def run(client: Client, arguments: argparse.Namespace, output: Output) -> None:
+        try:
+            await command(client, arguments, output)
+        except Refused:
+            given = getattr(arguments, "category", None)
+            if given is not None:
+                await _name_the_nearest(client, given, output)
+            raise
+
+    return run
+
+
+async def _name_the_nearest(client: Client, given: str, output: Output) -> None:
+    known = (await client.execute(operations.CATEGORIES))["diseaseCategories"]
+    names = {category["code"]: category["name"] for category in known}
+    if given in names:
+        return  # it was refused for something else
+    near = get_close_matches(given.upper(), names, n=3, cutoff=0.4)
+    by_name = [code for code, name in names.items() if given.lower() in name.lower()]
+    for code in dict.fromkeys([*near, *by_name]):
+        output.status(f"did you mean {code}  {names[code]}")
+    output.status("`categories` lists all")
 
 
 async def _written(

@@ -18,6 +18,8 @@ mutation Login($username: String!, $password: String!) {
 
 POSITION = "{ position }"
 
+CATEGORIES = "{ diseaseCategories { code name } }"
+
 PATIENTS = (
     """
 query Patients($category: String, $status: PatientStatus, $search: String, $first: Int) {

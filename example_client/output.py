@@ -78,6 +78,11 @@ def patient_line(patient: dict[str, Any]) -> str:
     return "  ".join(printable(column) for column in [*columns, *filter(None, details)])
 
 
+PATIENT_HEADER = "  ".join(
+    [f"{'ID':<20}", f"{'ADMITTED':<16}", f"{'STATUS':<10}", f"{'CAT.':<5}", "NAME, BIRTH, REASON"]
+)
+
+
 def import_lines(run: dict[str, Any]) -> list[str]:
     """Return lines for people: each rejected row that is listed, and how many are not."""
     rows = [f"{row['file']}, line {row['line']}: {row['reason']}" for row in run["rejects"]]
@@ -119,6 +124,16 @@ class Output:
     def patient(self, patient: dict[str, Any]) -> None:
         """Print a patient."""
         self._result(json_line(patient) if self._as_json else patient_line(patient))
+
+    def patient_header(self) -> None:
+        """Name the columns of `patient`, for people; on stderr, so that a pipe has rows only."""
+        if not self._as_json:
+            self.status(PATIENT_HEADER)
+
+    def category(self, category: dict[str, Any]) -> None:
+        """Print a disease category."""
+        line = f"{category['code']:<5}  {category['name']}"
+        self._result(json_line(category) if self._as_json else printable(line))
 
     def import_run(self, run: dict[str, Any]) -> None:
         """Print what became of an import; people read the rejected rows apart from the result."""

@@ -23,6 +23,8 @@ class Endpoint:
     url: str
     user: str | None = None
     password: str = field(default="", repr=False)
+    # A PEM file of certificates to trust beside the system's.
+    ca: str | None = None
 
 
 class Client(GraphqlWsClient):
@@ -31,8 +33,8 @@ class Client(GraphqlWsClient):
     Methods raise the errors of `example_client.errors`.
     """
 
-    def __init__(self, url: str) -> None:
-        super().__init__(Transport(url), subprotocol=SUBPROTOCOL)
+    def __init__(self, url: str, ca: str | None = None) -> None:
+        super().__init__(Transport(url, ca=ca), subprotocol=SUBPROTOCOL)
         self._url = url
 
     async def connect_and_init(self) -> None:
@@ -114,7 +116,7 @@ async def answer_within(seconds: float) -> AsyncIterator[None]:
 @asynccontextmanager
 async def connected(endpoint: Endpoint) -> AsyncIterator[Client]:
     """Give a client that is connected and logged in; disconnect it in the end."""
-    client = Client(endpoint.url)
+    client = Client(endpoint.url, endpoint.ca)
     try:
         await client.connect_and_init()
         if endpoint.user:

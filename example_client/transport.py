@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import ssl
 from typing import Any
 
 import aiohttp
@@ -33,10 +34,14 @@ class Transport(GraphqlWsTransportAiohttp):
 
     One task may receive at a time; nothing is buffered here, so a slow reader slows the
     server's sending, not the client's memory.
+
+    Args:
+        ca: a PEM file of certificates to trust beside the system's.
     """
 
-    def __init__(self, url: str, **kwargs: Any) -> None:
+    def __init__(self, url: str, *, ca: str | None = None, **kwargs: Any) -> None:
         super().__init__(url, **kwargs)
+        self._ca = ca
         self._session: aiohttp.ClientSession | None = None
         # The library declares it only, so that any use before `connect` is an AttributeError.
         self._connection: aiohttp.ClientWebSocketResponse | None = None
@@ -55,6 +60,7 @@ class Transport(GraphqlWsTransportAiohttp):
                     self._url,
                     protocols=[subprotocol],
                     heartbeat=HEARTBEAT_SECONDS,
+                    ssl=trusting(self._ca),
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 )
         except TimeoutError:
@@ -121,6 +127,15 @@ class Transport(GraphqlWsTransportAiohttp):
                     return {"code": lost.code, "reason": lost.reason}
 
 
+def trusting(ca: str | None) -> ssl.SSLContext | bool:
+    """Return what aiohttp takes for `ssl`: the system's authorities, and those in the file `ca`."""
+    if ca is None:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca)
+    return context
+
+
 def no_endpoint(url: str, why: str) -> str:
     """Return the text of a NotAnEndpoint."""
     return f"{url} is no GraphQL WebSocket endpoint ({why})"
@@ -135,7 +150,14 @@ def answer(error: aiohttp.ClientResponseError) -> str:
 
 def reason(error: BaseException | None) -> str:
     """Return in a few words what went wrong on the network."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        untrusted = error.certificate_error
+        why = getattr(untrusted, "verify_message", "") or "it is not valid"
+        return f"its certificate is not trusted: {why}; --ca FILE names who is"
     cause = getattr(error, "os_error", error)
+    if isinstance(cause, ssl.SSLError):
+        # Its number is OpenSSL's, which the system would take for one of its own.
+        return f"TLS failed: {cause.reason or 'no reason given'}"
     if isinstance(cause, OSError):
         # A resolver's numbers are negative, and its own text is the better one.
         number = cause.errno or 0

@@ -86,6 +86,7 @@ class Hub:
         # Cohorts whose events wait for a turn of the loop.
         self._behind: dict[Cohort, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
+        self._layer_is_away = False
         self._extent = in_worker_thread(extent)
         self._looks: SingleFlight[Extent] = SingleFlight()
 
@@ -212,7 +213,9 @@ class Hub:
             try:
                 await self._read_layer()
             except Exception as error:
-                logger.error("The channel layer is away: %s", type(error).__name__)
+                if not self._layer_is_away:  # once, however often it is tried
+                    logger.error("The channel layer is away: %s", type(error).__name__)
+                self._layer_is_away = True
             metrics.layer_up.set(0)
             self._tried_layer.set()
             await asyncio.sleep(RETRY_SECONDS)
@@ -226,6 +229,9 @@ class Hub:
         try:
             self._tried_layer.set()
             metrics.layer_up.set(1)
+            if self._layer_is_away:
+                logger.warning("The channel layer is back")
+                self._layer_is_away = False
             while True:
                 await self._told(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.

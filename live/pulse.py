@@ -68,12 +68,19 @@ async def _for_ever(
     sockets: set[Any],
     seconds: Callable[[], float],
 ) -> None:
+    is_failing = False
     while True:
         await asyncio.sleep(seconds())
         try:
             await look(list(sockets))
         except Exception as error:
-            _missed(error)
+            if not is_failing:  # once, however long the database is away
+                _missed(error)
+            is_failing = True
+        else:
+            if is_failing:
+                logger.warning("The pulse beats again")
+            is_failing = False
 
 
 def _missed(error: Exception) -> None:

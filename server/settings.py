@@ -113,7 +113,7 @@ REDIS_URL = env("REDIS_URL", default="")
 CHANNEL_LAYERS = {
     "default": (
         {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "BACKEND": "live.redis_layer.RedisLayer",
             "CONFIG": {"hosts": [REDIS_URL]},
         }
         if REDIS_URL
@@ -264,6 +264,8 @@ LOGGING = {
         },
         # Below, it writes a line with the address for every log-in.
         "axes": {"level": "WARNING"},
+        # A traceback a second while Redis is away; the hub says so, once.
+        "channels_redis": {"level": "CRITICAL"},
     },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }
