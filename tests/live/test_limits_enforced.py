@@ -517,12 +517,12 @@ async def test_log_ins_that_fail(settings, nurse):
     settings.LOGIN_FAILURE_LIMITS = dict(zip(keys, (2, 100, 100), strict=True))
     settings.AXES_FAILURE_LIMIT = 2
     login = 'mutation { login(username: "nobody", password: "x") { ok } }'
-    before = counted("LOGIN_FAILURES")
+    before = counted("login_failures")
     async with Wire(application) as wire:
         assert codes(await wire.ask(login)) == []
-        assert counted("LOGIN_FAILURES") == before
+        assert counted("login_failures") == before
         assert codes(await wire.ask(login)) == ["RATE_LIMITED"]
-        assert counted("LOGIN_FAILURES") == before + 1
+        assert counted("login_failures") == before + 1
 
 
 # ---- nothing forgotten
