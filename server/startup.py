@@ -1,9 +1,11 @@
 """A server that cannot do its work does not start: it says why, in a line each."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, run_checks
+from django.db import connections
 
 # gunicorn takes this for "do not try again", where it would start workers without end.
 EXIT_CODE = 3
@@ -16,12 +18,22 @@ def require_sound() -> None:
     """
     if not settings.CHECK_AT_START:
         return
-    found = run_checks(tags=["live", "careteam"])
-    found += run_checks(tags=[Tags.database], databases=["default"])
+    # In a thread of its own: uvicorn imports the application within its event loop, where
+    # Django lets nobody ask the database.
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(_look).result()
     errors = [message for message in found if isinstance(message, Error)]
     if errors:
         sys.stderr.write("".join(map(_line, errors)))
         sys.exit(EXIT_CODE)
+
+
+def _look() -> list[CheckMessage]:
+    try:
+        found = run_checks(tags=["live", "careteam"])
+        return found + run_checks(tags=[Tags.database], databases=["default"])
+    finally:
+        connections.close_all()
 
 
 def _line(message: CheckMessage) -> str:

@@ -85,6 +85,7 @@ class Server:
             **os.environ,
             "DEBUG": "on",
             "SECRET_KEY": self._secret_key,
+            "CHECK_AT_START": "on",
             "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
             "LIVE": json.dumps(CROWD),
             **self.environment,

@@ -16,6 +16,7 @@ BIN = Path(sys.executable).parent
 SERVERS = {
     "check": [sys.executable, "manage.py", "check"],
     "daphne": [sys.executable, "-m", "daphne", "-p", "0", "server.asgi:application"],
+    "uvicorn": [sys.executable, "-m", "uvicorn", "--port", "0", "server.asgi:application"],
     "gunicorn": [
         sys.executable, "-m", "gunicorn", "-k", "server.workers.Worker",
         "-b", "127.0.0.1:0", "server.asgi:application",
@@ -64,7 +65,7 @@ def test_a_misspelt_setting_is_named(server, tmp_path):
 CHECK = [sys.executable, "manage.py", "check", "--database", "default"]
 
 
-@pytest.mark.parametrize("server", ["check", "daphne", "gunicorn", "celery"])
+@pytest.mark.parametrize("server", sorted(SERVERS))
 def test_a_database_without_migrations_is_named_with_what_to_run(server, tmp_path):
     command = CHECK if server == "check" else SERVERS[server]
     url = f"sqlite:///{tmp_path}/db.sqlite3"
@@ -73,7 +74,7 @@ def test_a_database_without_migrations_is_named_with_what_to_run(server, tmp_pat
     assert "lacks" in text
 
 
-@pytest.mark.parametrize("server", ["check", "daphne", "gunicorn", "celery"])
+@pytest.mark.parametrize("server", sorted(SERVERS))
 def test_a_database_that_is_away_is_named_without_its_password(server):
     command = CHECK if server == "check" else SERVERS[server]
     url = "postgres://ward:Zebedee@127.0.0.1:1/ward"
