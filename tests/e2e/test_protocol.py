@@ -263,8 +263,8 @@ async def test_garbage_harms_nobody_and_leaves_no_trace(server):
     assert MARKER.replace("-", "_") not in log
     assert "Traceback" not in log
     own_lines = [line for line in log.splitlines() if " live." in line]
-    assert 0 < len(own_lines) <= sum(closed), "one line at most for a socket that was closed"
-    assert all(" live.consumer: Closing a socket with " in line for line in own_lines)
+    assert sum(closed) > 0
+    assert own_lines == [], "a socket that its client had closed is no news above DEBUG"
 
 
 async def test_text_that_is_not_utf8_closes_its_socket_only(server):
@@ -287,7 +287,11 @@ async def test_text_that_is_not_utf8_closes_its_socket_only(server):
 def quick_server(request, tmp_path):
     """A server whose times are short; it has no database, which nobody's sockets need."""
     live = {"SEND_PING_EVERY": 0.1, "CONNECTION_INIT_WAIT_TIMEOUT": 0.1, "IDLE_TIMEOUT": 600}
-    running = Server(tmp_path, kind=request.param, environment={"LIVE": json.dumps(live)})
+    running = Server(
+        tmp_path,
+        kind=request.param,
+        environment={"LIVE": json.dumps(live), "CHECK_AT_START": "off"},
+    )
     yield running.start()
     running.stop()
 
