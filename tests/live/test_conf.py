@@ -32,7 +32,7 @@ def test_a_name_that_is_none_is_an_error():
 @pytest.mark.parametrize("name", [name for name in DEFAULTS if not name.endswith("PER_USER")])
 def test_every_default_has_its_reason_above_it(name):
     lines = SOURCE.splitlines()
-    [at] = [n for n, line in enumerate(lines) if line.lstrip().startswith(f'"{name}":')]
+    at, *_ = [n for n, line in enumerate(lines) if line.lstrip().startswith(f'"{name}":')]
     while lines[at - 1].lstrip().startswith('"'):  # a pair shares its reason
         at -= 1
     assert re.match(r"\s+# (?!----)", lines[at - 1])
