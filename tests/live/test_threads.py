@@ -219,7 +219,7 @@ async def test_the_pool_has_as_many_threads_as_the_settings_allow(settings):
     aliases = " ".join(f"w{n}: wait" for n in range(12))
     try:
         asked = asyncio.ensure_future(run(f"{{ {aliases} }}", context=work))
-        await until(lambda: worker_pool()._work_queue.qsize() == 9)
+        await until(lambda: worker_pool()._work_queue.qsize() == 9 and len(running) == 3)
         assert len(set(running)) == 3
         release.set()
         assert len(await asyncio.wait_for(asked, SECONDS)) == 12
