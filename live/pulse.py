@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
+from django.db import DataError
 from django.utils import timezone
 
 from live.auth import TOKEN_ID, user_id
@@ -26,6 +27,9 @@ BEAT_SECONDS = 0.5
 PIECE_SECONDS = 0.001
 # Identities that are asked for in one go: what the queries for them take is short.
 IDENTITIES_AT_ONCE = 500
+# What a query raises because of a value in it: a key that is none. One such value fails the
+# query for all; a database that is away raises others, which say nothing of the sockets.
+UNASKABLE = (TypeError, ValueError, OverflowError, DataError)
 
 
 class Beating(Protocol):
@@ -121,7 +125,9 @@ async def _check_identities(sockets: Iterable[Beating]) -> None:
 
 def _held_by(socket: Beating) -> Credentials | None:
     try:
-        return credentials(socket.scope)
+        held = credentials(socket.scope)
+        hash(held)  # they are looked at by it
+        return held
     except Exception as error:
         # Who is behind it cannot be told: it alone is closed, and the others are looked at.
         socket.fail(error)
@@ -131,9 +137,25 @@ def _held_by(socket: Beating) -> Credentials | None:
 async def _check(held: dict[Credentials, list[Beating]]) -> None:
     if not held:
         return
-    for ended in await in_worker_thread(find_ended)(set(held)):
+    try:
+        found = await in_worker_thread(find_ended)(set(held))
+    except UNASKABLE as error:
+        await _check_singly(held, error)
+        return
+    for ended in found:
         async for socket in _in_turns(held[ended]):
             socket.rights_changed(None)
+
+
+async def _check_singly(held: dict[Credentials, list[Beating]], error: Exception) -> None:
+    """Close the sockets for whose identity the database cannot be asked, and check the others."""
+    if len(held) > 1:
+        for one, sockets in held.items():
+            await _check({one: sockets})
+        return
+    for sockets in held.values():
+        for socket in sockets:
+            socket.fail(error)
 
 
 def credentials(scope: dict[str, Any]) -> Credentials | None:

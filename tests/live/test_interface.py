@@ -1,17 +1,22 @@
 """The library's interface as its README has it, where it takes a socket to see it."""
 
 import asyncio
+import time
 
 import channels.db
 import graphene
 import pytest
 from asgiref.sync import sync_to_async
+from channels_graphql_ws.testing import GraphqlWsClient, GraphqlWsTransport
 from django.contrib.auth.models import AnonymousUser
 from graphene_django import DjangoObjectType
 from graphql import GraphQLError
 
+from live.conf import conf
 from live.consumer import LiveConsumer
 from live.errors import Forbidden, RateLimited
+from live.fanout import Hub
+from live.heartbeat import UNANSWERED
 from live.models import AccessToken
 from live.protocol import LEGACY_WS, TRANSPORT_WS
 from live.subscription import Subscription
@@ -105,7 +110,6 @@ class UserName(graphene.ObjectType):
 class Query(graphene.ObjectType):
     channel = graphene.String()
     token = graphene.Field(TokenType)
-    become = graphene.Boolean()
 
     @staticmethod
     async def resolve_channel(root, info):
@@ -114,16 +118,6 @@ class Query(graphene.ObjectType):
     @staticmethod
     def resolve_token(root, info):
         return AccessToken.objects.get()
-
-    @staticmethod
-    async def resolve_become(root, info):
-        info.context.user = NotAUser()
-        return True
-
-
-class NotAUser:
-    is_authenticated = True
-    pk = "Ada Lovelace"
 
 
 class Subscriptions(graphene.ObjectType):
@@ -140,6 +134,12 @@ class Consumer(LiveConsumer):
 def _clear(transactional_db):
     seen.clear()
     runs.clear()
+
+
+@pytest.fixture
+def _often(settings, monkeypatch):
+    settings.LIVE = {"RECHECK_EVERY": 0.01}
+    monkeypatch.setattr("live.pulse.BEAT_SECONDS", 0.01)
 
 
 def connect(consumer=Consumer, subprotocol=TRANSPORT_WS, **options):
@@ -282,6 +282,12 @@ def test_what_would_have_no_effect_is_refused_by_name(name):
         type("Odd", (Consumer,), {name: None})
 
 
+def test_what_a_mixin_brings_is_refused_too():
+    mixin = type("Mixin", (), {"encode_json": None})
+    with pytest.raises(TypeError, match=r"Odd\.encode_json would have no effect"):
+        type("Odd", (mixin, Consumer), {})
+
+
 async def test_pings_can_be_switched_off():
     class Silent(Consumer):
         send_ping_every = None
@@ -302,6 +308,44 @@ async def test_a_slow_operation_is_a_warning_that_does_not_quote_the_client(capl
     assert lines
     assert lines[0].startswith("An operation took 0.")
     assert "Ada" not in caplog.text
+
+
+# ---- the library's own client, as docs/clients.md has it
+
+
+def library_client(consumer):
+    return GraphqlWsClient(GraphqlWsTransport(consumer.as_asgi(), "/graphql/"))
+
+
+@pytest.mark.usefixtures("_often")
+async def test_the_librarys_client_is_closed_as_it_answers_no_pings():
+    class Pinging(Consumer):
+        send_ping_every = 0.01
+
+    client = library_client(Pinging)
+    await client.connect_and_init()
+    for _ in range(UNANSWERED):
+        assert await client.transport.receive() == {"type": "ping"}
+    await client.wait_disconnect(assert_code=4410)
+
+
+async def test_without_pings_the_librarys_client_stays(settings):
+    class Silent(Consumer):
+        send_ping_every = None
+
+    settings.LIVE = {"SEND_PING_EVERY": 0.01}
+    client = library_client(Silent)
+    await client.connect_and_init()
+    [socket] = Hub.current().sockets
+    # A day later, as often as it takes to close one that is pinged.
+    for _ in range(UNANSWERED + 1):
+        socket.heartbeat.active()
+        socket.heartbeat.beat(time.monotonic() + conf.IDLE_TIMEOUT - 1)
+    # The answer is what comes next: nothing was sent before it.
+    id = await client.start("{ channel }")
+    answer = await client.transport.receive()
+    assert (answer["id"], answer["type"]) == (id, "next")
+    await client.finalize()
 
 
 # ---- refusals
@@ -385,25 +429,3 @@ async def test_a_middleware_may_move_resolvers_to_a_thread_itself(visitor):
     async with connect(Threaded) as wire:
         response = await wire.ask("{ token { label user { username } } }")
     assert response == {"data": {"token": {"label": "mine", "user": {"username": "visitor"}}}}
-
-
-# ---- a socket whose user is none
-
-
-@pytest.fixture
-def _often(settings, monkeypatch):
-    settings.LIVE = {"RECHECK_EVERY": 0.01}
-    monkeypatch.setattr("live.pulse.BEAT_SECONDS", 0.01)
-
-
-@pytest.mark.usefixtures("_often")
-async def test_a_foreign_object_as_user_ends_its_own_socket_only(visitor, caplog):
-    application = Consumer.as_asgi()
-    async with Wire(application, visitor) as bad, Wire(application, visitor) as good:
-        assert await good.subscribe("subscription { onSharedWord { word } }") == []
-        await bad.start("{ become }")
-        assert (await bad.ended()).code in (4403, 4500)
-        # The others are still looked at: one whose user has gone is closed.
-        await sync_to_async(visitor.__class__.objects.filter(pk=visitor.pk).update)(is_active=False)
-        assert (await good.ended()).code == 4403
-    assert "Ada" not in caplog.text
