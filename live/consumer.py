@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from inspect import getattr_static
 from typing import Any
 
 import channels_graphql_ws
@@ -86,8 +87,10 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         super().__init_subclass__(**kwargs)
         if not abstract and getattr(cls, "schema", None) is None:
             raise TypeError(f"{cls.__name__} needs a schema: set `schema = graphene.Schema(…)`.")
-        for name in NO_EFFECT.keys() & cls.__dict__.keys():
-            raise TypeError(f"{cls.__name__}.{name} would have no effect: {NO_EFFECT[name]}")
+        for name, instead in NO_EFFECT.items():
+            # Of a mixin, too: it is no subclass of this one.
+            if getattr_static(cls, name) is not getattr_static(LiveConsumer, name):
+                raise TypeError(f"{cls.__name__}.{name} would have no effect: {instead}")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Not the library's own: the registries and locks it makes are half of what a socket

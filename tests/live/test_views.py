@@ -68,6 +68,17 @@ def test_a_query_may_come_by_get(client, settings):
     assert response.json() == {"data": {"__type": {"name": "Query"}}}
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_empty_operation_name_names_no_operation(client, method):
+    parameters = {"query": ME, "operationName": ""}
+    if method == "get":
+        response = client.get(URL, parameters, headers={"accept": GRAPHQL_RESPONSE})
+    else:
+        accept = {"accept": GRAPHQL_RESPONSE}
+        response = client.post(URL, parameters, content_type=JSON, headers=accept)
+    assert (response.status_code, codes(response)) == (400, ["BAD_INPUT"])
+
+
 def test_a_head_request_is_a_get_without_the_body(client):
     response = client.head(URL, {"query": ME})
     assert (response.status_code, response.content) == (200, b"")
