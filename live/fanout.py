@@ -18,6 +18,7 @@ from live.errors import CursorExpired, Unavailable
 from live.events import Event
 from live.follower import Follower
 from live.log import Extent, extent
+from live.outage import Outage
 from live.pulse import beat_for_ever, check_identities_for_ever
 from live.records import Kind, Record
 from live.replay import Replays
@@ -86,7 +87,7 @@ class Hub:
         # Cohorts whose events wait for a turn of the loop.
         self._behind: dict[Cohort, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
-        self._layer_is_away = False
+        self._outage = Outage(logger, "The channel layer is away", "The channel layer is back")
         self._extent = in_worker_thread(extent)
         self._looks: SingleFlight[Extent] = SingleFlight()
 
@@ -213,9 +214,7 @@ class Hub:
             try:
                 await self._read_layer()
             except Exception as error:
-                if not self._layer_is_away:  # once, however often it is tried
-                    logger.error("The channel layer is away: %s", type(error).__name__)
-                self._layer_is_away = True
+                self._outage.goes_on(error)
             metrics.layer_up.set(0)
             self._tried_layer.set()
             await asyncio.sleep(RETRY_SECONDS)
@@ -229,9 +228,7 @@ class Hub:
         try:
             self._tried_layer.set()
             metrics.layer_up.set(1)
-            if self._layer_is_away:
-                logger.warning("The channel layer is back")
-                self._layer_is_away = False
+            self._outage.is_over()
             while True:
                 await self._told(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from live import log, metrics
 from live.conf import conf
 from live.cursor import Cursor, Step, step
+from live.outage import Outage
 from live.threads import in_worker_thread
 from live.turns import Turns
 
@@ -50,7 +51,7 @@ class Follower:
         self._early: dict[int, bytes] = {}
         self._patience: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
-        self._is_away = False
+        self._outage = Outage(logger, "The event log was not read")
         self._look = asyncio.Event()
         self.ready = asyncio.Event()
         self._read_end = in_worker_thread(log.end)
@@ -114,12 +115,10 @@ class Follower:
             await self._catch_up()
         except Exception as error:
             metrics.log_errors.inc()
-            if not self._is_away:
-                logger.error("The event log was not read: %s", type(error).__name__)
-            self._is_away = True
+            self._outage.goes_on(error)
         else:
-            self._is_away = False
-        return not self._is_away
+            self._outage.is_over()
+        return not self._outage.is_on
 
     async def _until_due(self) -> None:
         looked_at = time.monotonic()

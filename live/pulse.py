@@ -16,6 +16,7 @@ from django.utils import timezone
 from live.auth import TOKEN_ID, user_id
 from live.conf import conf
 from live.models import AccessToken
+from live.outage import Outage
 from live.threads import in_worker_thread
 from live.turns import Turns
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the sockets' times: what a timeout is late at the most.
 BEAT_SECONDS = 0.5
+MISSED = "The pulse missed a beat"
 # What a look at some sockets may take: events are on their way meanwhile.
 PIECE_SECONDS = 0.001
 # Identities that are asked for in one go: what the queries for them take is short.
@@ -72,23 +74,15 @@ async def _for_ever(
     sockets: set[Any],
     seconds: Callable[[], float],
 ) -> None:
-    is_failing = False
+    outage = Outage(logger, MISSED, "The pulse beats again")
     while True:
         await asyncio.sleep(seconds())
         try:
             await look(list(sockets))
         except Exception as error:
-            if not is_failing:  # once, however long the database is away
-                _missed(error)
-            is_failing = True
+            outage.goes_on(error)
         else:
-            if is_failing:
-                logger.warning("The pulse beats again")
-            is_failing = False
-
-
-def _missed(error: Exception) -> None:
-    logger.error("The pulse missed a beat: %s", type(error).__name__)
+            outage.is_over()
 
 
 async def _in_turns(sockets: Iterable[Beating]) -> AsyncIterator[Beating]:
@@ -108,7 +102,7 @@ async def _beat(sockets: Iterable[Beating]) -> None:
             socket.heartbeat.beat(now)
         except Exception as error:
             # One socket's fault must not keep the others open beyond their time.
-            _missed(error)
+            logger.error("%s: %s", MISSED, type(error).__name__)
 
 
 async def _check_identities(sockets: Iterable[Beating]) -> None:

@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from live import metrics
 from live.cohort import Cohort, Member
 from live.events import Event
+from live.outage import Outage
 from live.shelf import Source
 from live.turns import Turns
 
@@ -30,7 +31,7 @@ class Replays:
 
     def __init__(self) -> None:
         self._turns = Turns()
-        self._is_away = False
+        self._outage = Outage(logger, "The event log was not read")
 
     def start(self, member: Member, cohort: Cohort) -> None:
         """Have a member of `cohort` read on from its `since`."""
@@ -99,14 +100,9 @@ class Replays:
             try:
                 events = await source.after(number)
             except (OperationalError, InterfaceError) as error:
-                self._note_absence(error)
+                metrics.log_errors.inc()
+                self._outage.goes_on(error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                self._is_away = False
+                self._outage.is_over()
                 return events
-
-    def _note_absence(self, error: Exception) -> None:
-        metrics.log_errors.inc()
-        if not self._is_away:  # once, however many wait
-            logger.error("The event log was not read: %s", type(error).__name__)
-        self._is_away = True

@@ -17,6 +17,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from live import metrics
+from live.outage import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Sender:
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
-        self._is_away = False
+        self._outage = Outage(logger, "The channel layer does not send")
         # One loop for all messages: one for each would cost more than the sending, and a
         # Redis layer would connect anew on each.
         self._loop = asyncio.new_event_loop()
@@ -79,13 +80,10 @@ class Sender:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(HUB_GROUP, message)
-            self._is_away = False
+            self._outage.is_over()
         except (Exception, asyncio.CancelledError) as error:
             # Nobody cancels this task: where a layer's own work was, the next message goes on.
-            if not self._is_away:
-                # The error's text may quote the message, so only its type is logged.
-                logger.error("The channel layer does not send: %s", type(error).__name__)
-            self._is_away = True
+            self._outage.goes_on(error)
 
 
 def sender() -> Sender:
