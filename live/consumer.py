@@ -11,7 +11,6 @@ import logging
 import secrets
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from inspect import getattr_static
 from typing import Any
 
 import channels_graphql_ws
@@ -23,6 +22,7 @@ from graphql import MiddlewareManager
 from live import auth, metrics, protocol, recall
 from live.clients import client_of
 from live.conf import conf
+from live.definition import check_definition
 from live.errors import LiveError, TooManyOperations, format_error
 from live.fanout import Hub
 from live.flow import waiting
@@ -52,18 +52,6 @@ _unfinished: set[asyncio.Task[None]] = set()
 # The default of an attribute for which there is a setting.
 FROM_SETTINGS: Any = object()
 
-# What the library's consumer, or Channels', has and nothing here asks for; what to use instead.
-NO_EFFECT = {
-    "subscription_notification_queue_limit": "it would lose notifications. Set LIVE's "
-    "NOTIFICATION_QUEUE_LIMIT, or a subscription's own notification_queue_limit.",
-    "group_name_prefix": "groups are not the channel layer's.",
-    "_format_error": "errors are formatted once for all who share a run. Raise a subclass of "
-    "live.errors.LiveError for what clients may read.",
-    "encode_json": "messages are encoded once for all sockets.",
-    "decode_json": "messages are decoded by the protocol.",
-    "receive_json": "messages are received by the protocol.",
-}
-
 
 class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     """A socket that serves `schema`, which a subclass sets.
@@ -85,12 +73,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
     def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
         """Raise TypeError where the class lacks its schema, or sets what has no effect."""
         super().__init_subclass__(**kwargs)
-        if not abstract and getattr(cls, "schema", None) is None:
-            raise TypeError(f"{cls.__name__} needs a schema: set `schema = graphene.Schema(…)`.")
-        for name, instead in NO_EFFECT.items():
-            # Of a mixin, too: it is no subclass of this one.
-            if getattr_static(cls, name) is not getattr_static(LiveConsumer, name):
-                raise TypeError(f"{cls.__name__}.{name} would have no effect: {instead}")
+        check_definition(cls, LiveConsumer, abstract=abstract)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Not the library's own: the registries and locks it makes are half of what a socket
