@@ -23,6 +23,7 @@ from graphql import ExecutionResult
 
 from live.errors import BadInput, format_error
 from live.execution import Request
+from live.response import response
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
@@ -231,10 +232,7 @@ def executed(result: ExecutionResult, media_type: str) -> Answer:
     # Only a field's error has a path. Without one nothing ran: the variables did not fit.
     if result.data is None and errors and all(error.path is None for error in errors):
         return refused(errors, media_type)
-    body: dict[str, Any] = {"data": result.data}
-    if errors:
-        body["errors"] = [format_error(error) for error in errors]
-    return Answer(200, media_type, body)
+    return Answer(200, media_type, response(result.data, errors))
 
 
 def refused(errors: Sequence[Exception], media_type: str) -> Answer:

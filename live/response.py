@@ -1,4 +1,4 @@
-"""What GraphQL calls a response: data, and errors where there are any. Pure."""
+"""What GraphQL calls a response: data, and errors where there are any."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -69,8 +69,7 @@ class Rights:
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:
                 # What is withheld would stay so, and nobody would know.
-                close = Close(CloseCode.INTERNAL_ERROR, "Internal server error")
-                self._socket.close_with(close, cause=error)
+                self._socket.fail(error)
                 return
 
     async def _reauthorize(self, was: int | None) -> bool:
