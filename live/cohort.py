@@ -218,7 +218,7 @@ class Cohort:
         self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
     ) -> None:
         while True:
-            result = await _settle(outcome)
+            result = outcome if isinstance(outcome, ExecutionResult) else await _settle(outcome)
             for _ in self._deliver(event, result):
                 await self.turns.next()
             self._done = event.number
@@ -295,9 +295,7 @@ class Cohort:
             self._bodies.popitem(last=False)
 
 
-async def _settle(outcome: ExecutionResult | Awaitable[ExecutionResult]) -> ExecutionResult:
-    if isinstance(outcome, ExecutionResult):
-        return outcome
+async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
     try:
         return await outcome
     except asyncio.CancelledError:

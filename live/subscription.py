@@ -125,9 +125,9 @@ class Subscription(channels_graphql_ws.Subscription):
         Raises PayloadError that names what cannot be packed.
         """
         if in_event_loop():
-            record = cls._event(group, payload, exclude_channel)
-            return _spawn(_in_order(cls._send, record))
-        cls._send(cls._event(group, payload, exclude_channel))
+            # Not by broadcast_async, which would pack when its task begins.
+            return _spawn(_in_order(cls._send, cls._event(group, payload, exclude_channel)))
+        cls.broadcast_sync(group=group, payload=payload, exclude_channel=exclude_channel)
         return None
 
     @classmethod
