@@ -6,7 +6,7 @@ import contextlib
 import getpass
 import os
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from example_client import commands
 from example_client.arguments import make_parser
@@ -15,11 +15,11 @@ from example_client.errors import ClientError, ExitCode, OutputLost, Usage
 from example_client.importing import Import
 from example_client.operations import WATCHED
 from example_client.output import Output, use_any_character
-from example_client.session import Client, Endpoint, connected
+from example_client.session import Endpoint, connected
 from example_client.state import Watched, opened, server_of
 from example_client.watch import Watch
 
-COMMANDS: dict[str, Callable[[Client, argparse.Namespace, Output], Awaitable[None]]] = {
+COMMANDS: dict[str, commands.Command] = {
     "patients": commands.patients,
     "categories": commands.categories,
     "create": commands.create,
@@ -57,8 +57,8 @@ async def run(
         await Import(endpoint, arguments, output).run()
         return
     async with connected(endpoint) as client:
-        with_hint = commands.naming_the_nearest_category(COMMANDS[arguments.command])
-        await with_hint(client, arguments, output)
+        command = COMMANDS[arguments.command]
+        await commands.run_with_hint(command, client, arguments, output)
 
 
 async def watch(

@@ -56,19 +56,17 @@ async def discharge(client: Client, arguments: argparse.Namespace, output: Outpu
 Command = Callable[[Client, argparse.Namespace, Output], Awaitable[None]]
 
 
-def naming_the_nearest_category(command: Command) -> Command:
-    """Return `command`, whose refusal of a category that is none names the nearest ones."""
-
-    async def run(client: Client, arguments: argparse.Namespace, output: Output) -> None:
-        try:
-            await command(client, arguments, output)
-        except Refused:
-            given = getattr(arguments, "category", None)
-            if given is not None:
-                await _name_the_nearest(client, given, output)
-            raise
-
-    return run
+async def run_with_hint(
+    command: Command, client: Client, arguments: argparse.Namespace, output: Output
+) -> None:
+    """Run `command`; where it is refused and its category is none, name the nearest ones."""
+    try:
+        await command(client, arguments, output)
+    except Refused:
+        given = getattr(arguments, "category", None)
+        if given is not None:
+            await _name_the_nearest(client, given, output)
+        raise
 
 
 async def _name_the_nearest(client: Client, given: str, output: Output) -> None:
