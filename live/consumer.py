@@ -22,7 +22,7 @@ from graphql import MiddlewareManager
 from live import auth, metrics, protocol, recall
 from live.clients import client_of
 from live.conf import conf
-from live.definition import check_definition
+from live.definition import FROM_SETTINGS, check_definition
 from live.errors import LiveError, TooManyOperations, format_error
 from live.fanout import Hub
 from live.flow import waiting
@@ -47,10 +47,6 @@ RELUCTANCE_SECONDS = 2
 # What goes on after its socket is gone (a mutation, an `unsubscribed` hook); the loop
 # itself would hold it weakly only.
 _unfinished: set[asyncio.Task[None]] = set()
-
-
-# The default of an attribute for which there is a setting.
-FROM_SETTINGS: Any = object()
 
 
 class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):

@@ -1,6 +1,10 @@
 """What a consumer class may set: looked at where it is defined, not where it would be missed."""
 
 from inspect import getattr_static
+from typing import Any
+
+# The default of an attribute for which there is a setting.
+FROM_SETTINGS: Any = object()
 
 # What the library's consumer, or Channels', has and nothing here asks for; what to use instead.
 NO_EFFECT = {

@@ -25,6 +25,13 @@ def subprotocol(request):
 
 
 @pytest.fixture
+def quick(settings, monkeypatch):
+    """Look at sockets' times and identities without long waits."""
+    monkeypatch.setattr("live.pulse.BEAT_SECONDS", 0.01)
+    settings.LIVE = {"RECHECK_EVERY": 0.02}
+
+
+@pytest.fixture
 async def sockets(transactional_db):
     """Return a function that opens a socket of a ward (tests/live/wards.py); all are closed."""
     from tests.live.stage import settled

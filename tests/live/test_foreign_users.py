@@ -60,13 +60,7 @@ class Consumer(LiveConsumer):
     schema = graphene.Schema(query=Query, subscription=Subscriptions)
 
 
-@pytest.fixture
-def _often(settings, monkeypatch):
-    settings.LIVE = {"RECHECK_EVERY": 0.01}
-    monkeypatch.setattr("live.pulse.BEAT_SECONDS", 0.01)
-
-
-@pytest.mark.usefixtures("_often")
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", sorted(FOREIGN.keys() - {BEYOND}))
 async def test_a_foreign_object_as_user_ends_its_own_socket_only(visitor, caplog, kind):
     given.append(FOREIGN[kind])

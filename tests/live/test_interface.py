@@ -25,7 +25,6 @@ from live.tokens import issue_token
 from tests.live import wire as wire_module
 from tests.live.wire import Ended, Wire, codes
 
-both = pytest.mark.parametrize("subprotocol", [TRANSPORT_WS, LEGACY_WS])
 seen: dict[str, object] = {}
 
 
@@ -136,12 +135,6 @@ def _clear(transactional_db):
     runs.clear()
 
 
-@pytest.fixture
-def _often(settings, monkeypatch):
-    settings.LIVE = {"RECHECK_EVERY": 0.01}
-    monkeypatch.setattr("live.pulse.BEAT_SECONDS", 0.01)
-
-
 def connect(consumer=Consumer, subprotocol=TRANSPORT_WS, **options):
     return Wire(consumer.as_asgi(), AnonymousUser(), subprotocol, **options)
 
@@ -224,7 +217,6 @@ async def test_who_comes_back_is_told_of_its_own():
 # ---- the confirmation, and other settings
 
 
-@both
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -244,7 +236,6 @@ async def test_the_confirmation_may_be_as_the_librarys(subprotocol, given, told)
         assert await wire.event() == {"onSharedWord": {"word": "goes on"}}
 
 
-@both
 async def test_a_confirmation_may_hold_exceptions(subprotocol):
     class Confirming(Consumer):
         subscription_confirmation_message = {"data": None, "errors": [GraphQLError("Confirmed.")]}
@@ -255,37 +246,6 @@ async def test_a_confirmation_may_hold_exceptions(subprotocol):
         assert error["message"] == "Confirmed."
         await OnSharedWord.broadcast_async(payload="goes on")
         assert await wire.event() == {"onSharedWord": {"word": "goes on"}}
-
-
-def test_a_consumer_without_a_schema_is_refused():
-    with pytest.raises(TypeError, match="Lacking needs a schema"):
-        type("Lacking", (LiveConsumer,), {})
-
-    class Base(LiveConsumer, abstract=True):
-        pass
-
-    assert type("Whole", (Base,), {"schema": Consumer.schema}).schema is Consumer.schema
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "subscription_notification_queue_limit",
-        "group_name_prefix",
-        "_format_error",
-        "encode_json",
-        "decode_json",
-    ],
-)
-def test_what_would_have_no_effect_is_refused_by_name(name):
-    with pytest.raises(TypeError, match=f"Odd.{name} would have no effect"):
-        type("Odd", (Consumer,), {name: None})
-
-
-def test_what_a_mixin_brings_is_refused_too():
-    mixin = type("Mixin", (), {"encode_json": None})
-    with pytest.raises(TypeError, match=r"Odd\.encode_json would have no effect"):
-        type("Odd", (mixin, Consumer), {})
 
 
 async def test_pings_can_be_switched_off():
@@ -317,7 +277,7 @@ def library_client(consumer):
     return GraphqlWsClient(GraphqlWsTransport(consumer.as_asgi(), "/graphql/"))
 
 
-@pytest.mark.usefixtures("_often")
+@pytest.mark.usefixtures("quick")
 async def test_the_librarys_client_is_closed_as_it_answers_no_pings():
     class Pinging(Consumer):
         send_ping_every = 0.01
@@ -351,7 +311,6 @@ async def test_without_pings_the_librarys_client_stays(settings):
 # ---- refusals
 
 
-@both
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -378,7 +337,6 @@ async def test_on_connect_tells_the_text_of_our_own_errors(subprotocol, error, t
     assert (end.value.code, end.value.reason) == (4403, told)
 
 
-@both
 @pytest.mark.parametrize(
     "selection",
     [
@@ -402,7 +360,6 @@ async def test_a_subscription_whose_field_is_skipped_is_the_clients_error(
     assert [r for r in caplog.records if r.levelname in ("ERROR", "WARNING")] == []
 
 
-@both
 async def test_an_empty_operation_name_names_no_operation(subprotocol):
     async with connect(subprotocol=subprotocol) as wire:
         kind = "start" if subprotocol == LEGACY_WS else "subscribe"

@@ -110,12 +110,6 @@ def test_a_crowd_costs_as_many_queries_as_one(nurse, session, django_assert_num_
         assert len(find_ended(crowd)) == 100
 
 
-@pytest.fixture
-def quick(settings, monkeypatch):
-    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.01)
-    settings.LIVE = {"RECHECK_EVERY": 0.02}
-
-
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
 async def test_the_socket_of_an_ended_session_is_closed(nurse, session, visitor, subprotocol):
