@@ -541,7 +541,7 @@ TESTED = {
     "NOTIFICATIONS_IN_OUTBOX": "tests/live/test_slow_clients.py",
     "SLOW_CLIENT_SECONDS": test_seconds_in_which_nothing_is_taken,
     "NOTIFICATION_QUEUE_LIMIT": "tests/live/test_slow_clients.py",
-    "RECHECK_EVERY": "tests/live/test_pulse.py",
+    "RECHECK_EVERY": "tests/live/test_recall.py",
     "MAX_MESSAGE_BYTES": test_message_bytes,
     "MAX_QUERY_TOKENS": test_a_document_over_a_socket,
     "MAX_QUERY_DEPTH": test_a_document_over_a_socket,
