@@ -17,6 +17,17 @@ def require_program(name: str, package: str) -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Make the database for tests, and have each that commits leave it as it was."""
+    from tests.database import restore_after_each_test
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        with django_db_blocker.unblock():
+            restore_after_each_test(monkeypatch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_channel_layer(settings, tmp_path):
     """Give each test a layer that no other process, such as a running demo, hears."""

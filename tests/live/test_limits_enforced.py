@@ -23,6 +23,8 @@ from tests.live.wire import SUBPROTOCOLS, Wire, codes
 ROOT = Path(__file__).resolve().parents[2]
 URL = "/graphql/"
 GATE = threading.Event()
+# Has one for each operation that never ends and has begun.
+BEGUN = asyncio.Semaphore(0)
 
 
 class OnTick(Subscription):
@@ -53,6 +55,7 @@ class Query(graphene.ObjectType):
 
     @staticmethod
     async def resolve_never(root, info):
+        BEGUN.release()
         await asyncio.Event().wait()
 
     @staticmethod
@@ -78,6 +81,8 @@ urlpatterns = [path("graphql/", GraphQLView.as_view(schema=SCHEMA))]
 
 @pytest.fixture(autouse=True)
 def _own_schema(settings, transactional_db):
+    global BEGUN
+    BEGUN = asyncio.Semaphore(0)  # one loop's only
     settings.ROOT_URLCONF = __name__
     # What was refused under another test's limits is remembered as refused.
     execution._documents.clear()
@@ -275,6 +280,8 @@ async def test_operations_on_a_socket(limit):
     async with Wire(CONSUMER) as wire:
         for n in range(3):
             await wire.start("{ never }", f"never {n}")
+        for _ in range(3):
+            await asyncio.wait_for(BEGUN.acquire(), AMPLE)
         assert counted("operations_per_socket") == before
         assert codes(await wire.ask("{ fast }", "late")) == ["TOO_MANY_OPERATIONS"]
         assert counted("operations_per_socket") == before + 1
