@@ -7,6 +7,9 @@ class LiveConfig(AppConfig):
     name = "live"
 
     def ready(self) -> None:
-        from live import checks, revocation  # noqa: F401  the checks register themselves
+        from django.db.backends.signals import connection_created
+
+        from live import checks, outage, revocation  # noqa: F401  the checks register themselves
 
         revocation.connect()
+        connection_created.connect(outage.connected)

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db import InterfaceError, OperationalError
 from graphql import ExecutionContext, GraphQLError, GraphQLFormattedError
 
-from live import metrics
+from live import metrics, outage
 
 logger = logging.getLogger(__name__)
 
@@ -180,8 +179,8 @@ def _formatted(error: Exception) -> GraphQLFormattedError:
         return _located_like(located, Forbidden.default_message, {"code": Forbidden.code})
     if isinstance(cause, ObjectDoesNotExist):
         return _located_like(located, NotFound.default_message, {"code": NotFound.code})
-    if isinstance(cause, OperationalError | InterfaceError):
-        logger.error("The database is away: %s", type(cause).__qualname__)
+    if isinstance(cause, outage.DATABASE_ERRORS):
+        outage.database.goes_on(cause)
         return _located_like(located, Unavailable.default_message, {"code": Unavailable.code})
     if cause is None:
         # graphql-core's own: a parse, validation or coercion error of the client's document.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from live import log, metrics
+from live import log, metrics, outage
 from live.conf import conf
 from live.cursor import Cursor, Step, step
 from live.outage import Outage
@@ -115,10 +115,11 @@ class Follower:
             await self._catch_up()
         except Exception as error:
             metrics.log_errors.inc()
-            self._outage.goes_on(error)
-        else:
-            self._outage.is_over()
-        return not self._outage.is_on
+            outage.missed(error, self._outage)
+            return False
+        outage.database.is_over()
+        self._outage.is_over()
+        return True
 
     async def _until_due(self) -> None:
         looked_at = time.monotonic()

@@ -2,6 +2,13 @@
 
 import logging
 
+from django.db import InterfaceError, OperationalError
+
+logger = logging.getLogger(__name__)
+
+# What Django raises where the database cannot be asked.
+DATABASE_ERRORS = (OperationalError, InterfaceError)
+
 
 class Outage:
     """Whether something is away, as those who try it again and again tell.
@@ -29,3 +36,17 @@ class Outage:
         if self.is_on and self._back:
             self._logger.warning(self._back)
         self.is_on = False
+
+
+# This process's database: whoever cannot ask it says so here, so that one line is logged.
+database = Outage(logger, "The database is away", "The database is back")
+
+
+def missed(error: BaseException, otherwise: Outage) -> None:
+    """Tell that an attempt failed: the database's outage, or `otherwise` where it is no such."""
+    (database if isinstance(error, DATABASE_ERRORS) else otherwise).goes_on(error)
+
+
+def connected(**_: object) -> None:
+    """Take Django's signal that a database was connected to: also who asks no log sees it."""
+    database.is_over()

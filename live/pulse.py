@@ -16,7 +16,7 @@ from django.utils import timezone
 from live.auth import TOKEN_ID, user_id
 from live.conf import conf
 from live.models import AccessToken
-from live.outage import Outage
+from live.outage import Outage, missed
 from live.threads import in_worker_thread
 from live.turns import Turns
 
@@ -74,15 +74,15 @@ async def _for_ever(
     sockets: set[Any],
     seconds: Callable[[], float],
 ) -> None:
-    outage = Outage(logger, MISSED, "The pulse beats again")
+    fault = Outage(logger, MISSED, "The pulse beats again")
     while True:
         await asyncio.sleep(seconds())
         try:
             await look(list(sockets))
         except Exception as error:
-            outage.goes_on(error)
+            missed(error, fault)
         else:
-            outage.is_over()
+            fault.is_over()
 
 
 async def _in_turns(sockets: Iterable[Beating]) -> AsyncIterator[Beating]:

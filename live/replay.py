@@ -1,18 +1,12 @@
 """Subscriptions that read events at their own pace: who comes back, and who cannot keep up."""
 
 import asyncio
-import logging
 
-from django.db import InterfaceError, OperationalError
-
-from live import metrics
+from live import metrics, outage
 from live.cohort import Cohort, Member
 from live.events import Event
-from live.outage import Outage
 from live.shelf import Source
 from live.turns import Turns
-
-logger = logging.getLogger(__name__)
 
 # Between two attempts to read while the database is away.
 RETRY_SECONDS = 0.5
@@ -31,7 +25,6 @@ class Replays:
 
     def __init__(self) -> None:
         self._turns = Turns()
-        self._outage = Outage(logger, "The event log was not read")
 
     def start(self, member: Member, cohort: Cohort) -> None:
         """Have a member of `cohort` read on from its `since`."""
@@ -99,10 +92,10 @@ class Replays:
         while True:
             try:
                 events = await source.after(number)
-            except (OperationalError, InterfaceError) as error:
+            except outage.DATABASE_ERRORS as error:
                 metrics.log_errors.inc()
-                self._outage.goes_on(error)
+                outage.database.goes_on(error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                self._outage.is_over()
+                outage.database.is_over()
                 return events

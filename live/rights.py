@@ -1,19 +1,14 @@
 """What the client behind a socket may do now, looked at again whenever that may have changed."""
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
-from django.db import InterfaceError, OperationalError
-
-from live import auth
+from live import auth, outage
 from live.protocol import Close, CloseCode
 from live.threads import in_worker_thread
 
 if TYPE_CHECKING:
     from live.consumer import LiveConsumer
-
-logger = logging.getLogger(__name__)
 
 # Between two attempts to look while the database is away.
 RETRY_SECONDS = 0.5
@@ -64,8 +59,8 @@ class Rights:
                 if await self._reauthorize(was):
                     return
                 was = None  # somebody logged in or out meanwhile: whoever it is now
-            except (OperationalError, InterfaceError) as error:
-                logger.error("Rights were not looked at: %s", type(error).__name__)
+            except outage.DATABASE_ERRORS as error:
+                outage.database.goes_on(error)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:
                 # What is withheld would stay so, and nobody would know.

@@ -50,10 +50,11 @@ def _own_worker_threads():
 @pytest.fixture(autouse=True)
 def _nothing_recalled():
     """Forget what the test before left of users who may have had the same keys."""
-    from live import clients, recall
+    from live import clients, outage, recall
 
     recall.forget()
     clients.forget_all()
+    outage.database.is_over()
 
 
 @pytest.fixture(autouse=True)

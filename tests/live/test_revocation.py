@@ -3,9 +3,9 @@
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, Permission, User
-from django.db import transaction
+from django.db import OperationalError, transaction
 
-from live import auth, log, records, revocation, sending
+from live import auth, log, outage, records, revocation, rights, sending
 from live.models import LoggedEvent
 from live.records import Kind
 from live.sender import sender
@@ -291,6 +291,29 @@ async def test_a_look_that_fails_closes_the_socket(user, monkeypatch, caplog):
         await sync_to_async(user.save)()
         assert (await wire.ended()).code == 4500
     assert "Jane" not in caplog.text
+
+
+async def test_looks_wait_for_a_database_that_is_away_and_log_one_line(user, monkeypatch, caplog):
+    looks, present_user = [], auth.present_user
+
+    def fail_at_first(scope):
+        looks.append(scope)
+        if len(looks) < 6:
+            raise OperationalError("Jane Doe")
+        return present_user(scope)
+
+    monkeypatch.setattr(rights, "RETRY_SECONDS", 0.001)
+    # The real one is there, and whoever else asks it would say that it is back.
+    monkeypatch.setattr(outage.Outage, "is_over", lambda _: None)
+    async with Wire(Consumer.as_asgi(), user) as one, Wire(Consumer.as_asgi(), user) as two:
+        for wire in (one, two):
+            assert await wire.subscribe(SECRETS) == []
+        monkeypatch.setattr(auth, "present_user", fail_at_first)
+        await sync_to_async(user.save)()
+        await OnSecret.broadcast_async(payload="one")
+        for wire in (one, two):
+            assert (await wire.event())["onSecret"]["value"] == "one"
+    assert caplog.messages == ["The database is away: OperationalError"]
 
 
 async def test_an_event_of_another_process_does_not_overtake_a_loss(user, unsent):
