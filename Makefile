@@ -65,8 +65,11 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 
 # ---- tests
 
+# A file is one worker's, since its tests share servers; the long ones, end to end, come early.
+WORKERS ?= auto
+
 test: .venv/test test-assets
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ Tests run as a demo does, whatever the shell says, and never against its data.
 import os
 from tempfile import TemporaryDirectory
 
+import pytest
+
 os.environ["DEBUG"] = "on"
 # The application is imported before there is a database for tests.
 os.environ["CHECK_AT_START"] = "off"
@@ -15,3 +17,9 @@ for variable in ("DATABASE_URL", "REDIS_URL", "LIVE"):
 # Two runs at once would delete each other's database. It is deleted with this object.
 _folder = TemporaryDirectory(prefix="wardcast-test-")
 os.environ.setdefault("TEST_SQLITE", f"{_folder.name}/test.sqlite3")
+
+
+@pytest.hookimpl(optionalhook=True)  # a plugin's, which may be switched off
+def pytest_xdist_auto_num_workers(config):
+    """Have a worker more than there are cores: end-to-end tests wait a third of their time."""
+    return len(os.sched_getaffinity(0)) + 1

@@ -17,7 +17,7 @@ from tests.e2e.servers import ROOT, Server
 
 PAGE = blocks((ROOT / "docs" / "write-a-subscription.md").read_text())
 COPIED = ("server", "live", "patients", "careteam", "templates", "manage.py", "setup.cfg")
-COPIED_TESTS = ("__init__.py", "conftest.py", "environment.py")
+COPIED_TESTS = ("__init__.py", "conftest.py", "database.py", "environment.py")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "node_modules", "dist")
 # What the page does while it is followed; the rest is looked at when it has been.
 BUILDING = ("file", "continued", "method", "changed", "run")
