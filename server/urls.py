@@ -1,9 +1,10 @@
 """Addresses over HTTP."""
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
+from django.templatetags.static import static
 from django.urls import path
+from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from server.schema import schema
@@ -19,5 +20,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("metrics", metrics, name="metrics"),
     # Browsers ask for it wherever a page names none, as the admin does.
-    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}server/icon.svg")),
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("server/icon.svg"))),
 ]
