@@ -10,7 +10,6 @@ from django.http.response import HttpResponseBase
 from servestatic.middleware import ServeStaticMiddleware
 from servestatic.responders import MissingFileError
 
-
 # The parts of GraphiQL import each other by names that Vite gives them, after what is in them.
 _NAMED_BY_VITE = re.compile(r"/graphene/(assets|chunks|workers)/[\w.-]+-[\w-]{8}\.\w+$")
 
