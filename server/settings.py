@@ -138,8 +138,8 @@ CELERY_TASK_DEFAULT_QUEUE = "wardcast"
 CELERY_TASK_IGNORE_RESULT = True
 # A task takes minutes: one that is fetched ahead would wait behind it beside an idle worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Directories are imported from below this one only; none without it.
-IMPORT_ROOT = env("IMPORT_ROOT", default="")
+# Directories are imported from below this one only; none without it. A demo has a sample.
+IMPORT_ROOT = env("IMPORT_ROOT", default=str(BASE_DIR / "patients/samples") if DEBUG else "")
 # Of one import's uploaded files; they wait in the database for their worker.
 IMPORT_MAX_UPLOAD_BYTES = env.int("IMPORT_MAX_UPLOAD_BYTES", default=50_000_000)
 # Without a sign of life for so long an import counts as interrupted. A batch, between two
