@@ -22,12 +22,11 @@ def line_with(words):
 
 def run(server, line):
     """Run one of the README's lines with this interpreter, and against this server."""
-    command = [
-        "env",
-        *(sys.executable if w == ".venv/bin/python" else w for w in shlex.split(line)),
-    ]
+    words = shlex.split(line.replace(".venv/bin/python", sys.executable))
     environment = {**server.env, "WARDCAST_URL": server.url, "WARDCAST_PASSWORD": "demo"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
+    done = subprocess.run(
+        ["env", *words], cwd=ROOT, env=environment, text=True, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
