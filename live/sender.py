@@ -7,6 +7,7 @@ that says how far the log has come.
 
 import asyncio
 import atexit
+import contextlib
 import functools
 import logging
 import os
@@ -18,6 +19,7 @@ from channels.layers import get_channel_layer
 
 from live import metrics
 from live.outage import Outage
+from live.supervision import keep_running
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,10 @@ class Sender:
         # One loop for all messages: one for each would cost more than the sending, and a
         # Redis layer would connect anew on each.
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="live-sender", daemon=True).start()
+        self._something_waits = asyncio.Event()
+        self._task = self._loop.create_task(keep_running("send", self._send_for_ever))
+        self._thread = threading.Thread(target=self._run, name="live-sender", daemon=True)
+        self._thread.start()
         atexit.register(self.flush, EXIT_SECONDS)
 
     def put(self, message: dict[str, Any]) -> None:
@@ -54,11 +59,16 @@ class Sender:
             self._waiting.append(message)
             if self._idle.is_set():
                 self._idle.clear()
-                asyncio.run_coroutine_threadsafe(self._empty(), self._loop)
+                self._loop.call_soon_threadsafe(self._something_waits.set)
 
     def flush(self, seconds: float | None = None) -> bool:
         """Return True when all is sent that was put so far; False after `seconds`."""
         return self._idle.wait(seconds)
+
+    def close(self) -> None:
+        """End the thread; what waits is not sent (a process' own sender ends with it)."""
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
 
     def _shrink(self) -> None:
         metrics.shrunk.inc()
@@ -66,6 +76,17 @@ class Sender:
         self._waiting.clear()
         if logged:
             self._waiting.append({**logged[-1], "records": []})
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._task)
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            # First what a failure left, which nobody puts again.
+            await self._empty()
+            await self._something_waits.wait()
+            self._something_waits.clear()
 
     async def _empty(self) -> None:
         while True:
