@@ -9,7 +9,6 @@ import asyncio
 import atexit
 import contextlib
 import functools
-import logging
 import os
 import threading
 from collections import deque
@@ -17,14 +16,13 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from live import metrics
-from live.outage import Outage
+from live import metrics, outage
 from live.supervision import keep_running
-
-logger = logging.getLogger(__name__)
 
 # The one channel-layer group, which every process's hub joins.
 HUB_GROUP = "live"
+# What the names of the hubs' own channels begin with.
+HUB_CHANNEL = "live"
 # Messages that may wait for the layer; an event has about a kilobyte.
 MOST_WAITING = 1000
 # A layer that takes longer for one message is treated as away.
@@ -41,7 +39,6 @@ class Sender:
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
-        self._outage = Outage(logger, "The channel layer does not send")
         # One loop for all messages: one for each would cost more than the sending, and a
         # Redis layer would connect anew on each.
         self._loop = asyncio.new_event_loop()
@@ -101,10 +98,10 @@ class Sender:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(HUB_GROUP, message)
-            self._outage.is_over()
+            outage.channel_layer.is_over("sending")
         except (Exception, asyncio.CancelledError) as error:
             # Nobody cancels this task: where a layer's own work was, the next message goes on.
-            self._outage.goes_on(error)
+            outage.channel_layer.goes_on(error, "sending")
 
 
 def sender() -> Sender:

@@ -183,7 +183,7 @@ def test_a_message_that_takes_too_long_is_given_up(sending, layer, monkeypatch, 
     sending.put(logged(2, b"2"))
     assert sending.flush(SECONDS)
     assert layer.sent == [logged(2, b"2")]
-    assert "The channel layer does not send: TimeoutError" in caplog.text
+    assert "The channel layer is away: TimeoutError" in caplog.text
 
 
 # ---- a layer that fails
@@ -205,7 +205,7 @@ def test_a_failure_costs_one_message(sending, layer, failure, caplog):
     sending.put(logged(2, b"2"))
     assert sending.flush(SECONDS)
     assert layer.sent == [logged(2, b"2")]
-    assert f"The channel layer does not send: {type(failure).__name__}" in caplog.text
+    assert f"The channel layer is away: {type(failure).__name__}" in caplog.text
     assert SECRET not in caplog.text
 
 
