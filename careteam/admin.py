@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from careteam import selectors, services
 from careteam.models import ChatMessage, Notice, Room
 from careteam.rooms import room_rights
+from live.history import HistoryAdmin, author_in_admin
 
 
 @admin.register(Room)
@@ -66,7 +66,7 @@ class ChatMessageAdmin(admin.ModelAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(admin.ModelAdmin):
+class NoticeAdmin(HistoryAdmin):
     """Notices. Drafts are for those who may publish; what is published stays as it is."""
 
     list_display = ("title", "author", "published_at")
@@ -104,20 +104,13 @@ class NoticeAdmin(admin.ModelAdmin):
     def publish(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
         """Publish the drafts, the oldest first; say how many were published before."""
         published = skipped = 0
+        author = author_in_admin(request)
         for notice in queryset.order_by("pk"):
-            if self._publish_one(request, notice):
+            if services.notice_publish(notice=notice, author=author):
                 published += 1
             else:
                 skipped += 1
         self._report(request, published, skipped)
-
-    @transaction.atomic
-    def _publish_one(self, request: HttpRequest, notice: Notice) -> bool:
-        """Publish it together with its line in the admin's history."""
-        if not services.notice_publish(notice=notice):
-            return False
-        self.log_change(request, notice, [{"changed": {"fields": ["published_at"]}}])
-        return True
 
     def _report(self, request: HttpRequest, published: int, skipped: int) -> None:
         if published:

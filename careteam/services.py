@@ -12,7 +12,9 @@ from careteam.models import ChatMessage, Notice, Room
 from careteam.people import name_of
 from careteam.rooms import room_named, room_rights
 from careteam.text import BadText, room_key, tidy_text
+from live import history
 from live.errors import BadInput
+from live.history import Author
 from live.revocation import rights_changed
 
 
@@ -57,10 +59,13 @@ def rooms_close(*, names: Iterable[str], but: Iterable[str] = ()) -> None:
 
 
 @transaction.atomic
-def notice_publish(*, notice: Notice) -> bool:
+def notice_publish(*, notice: Notice, author: Author | None = None) -> bool:
     """Publish a notice, and tell everybody; return False, having done neither, if it was before.
 
     Of two who publish at once one does: the database takes the second update for none.
+
+    Args:
+        author: who does it, for the notice's history; None: the caller writes that itself.
     """
     draft = Notice.objects.filter(pk=notice.pk, published_at=None)
     now = timezone.now()
@@ -68,5 +73,7 @@ def notice_publish(*, notice: Notice) -> bool:
         notice.refresh_from_db()
         return False
     notice.refresh_from_db()
+    if author is not None:
+        history.write([history.changed(author, notice, ["published_at"])])
     announce_published(notice)
     return True

@@ -21,6 +21,7 @@ from live.tokens import bearer_secret, find_token, revoke_token, token_is_valid
 
 # Where a connection that came with a token keeps the token's id.
 TOKEN_ID = "access_token_id"  # noqa: S105  a key, no secret
+_TOKEN_LABEL = "access_token_label"  # noqa: S105  a key, no secret
 # Where a socket keeps the lock of who is behind it.
 _LOCK = "identity_lock"
 
@@ -47,15 +48,15 @@ def user_id(scope: dict[str, Any]) -> int | None:
 # ---- tokens
 
 
-def identify(secret: str) -> tuple[Any, int]:
-    """Return the user whose access token this is, and the token's id. Sync.
+def identify(secret: str) -> tuple[Any, dict[str, Any]]:
+    """Return the user whose access token this is, and what a connection keeps of it. Sync.
 
     Raises Unauthenticated where there is no such token, or it has ended.
     """
     token = find_token(secret)
     if token is None:
         raise Unauthenticated("The access token is not valid.")
-    return token.user, token.pk
+    return token.user, {TOKEN_ID: token.pk, _TOKEN_LABEL: token.label}
 
 
 def user_of_request(request: HttpRequest) -> Any:
@@ -66,8 +67,8 @@ def user_of_request(request: HttpRequest) -> Any:
     """
     secret = bearer_secret(request.headers.get("Authorization", ""))
     if secret is not None:
-        user, token_id = identify(secret)
-        setattr(request, TOKEN_ID, token_id)
+        user, kept = identify(secret)
+        vars(request).update(kept)
         return user
     return get_user(request)
 
@@ -88,8 +89,20 @@ async def take_bearer(scope: dict[str, Any], payload: dict[str, Any]) -> None:
         return
     secret = bearer_secret(header)
     if secret is not None:
-        user, token_id = await in_worker_thread(identify)(secret)
-        scope.update({"user": user, TOKEN_ID: token_id})
+        user, kept = await in_worker_thread(identify)(secret)
+        scope.update({"user": user, **kept})
+
+
+def token_name(context: Context) -> str:
+    """Return the number and the label of the client's access token, "" where it has none."""
+    kept = _kept(context)
+    return f"{kept[TOKEN_ID]} {kept.get(_TOKEN_LABEL, '')}".strip() if TOKEN_ID in kept else ""
+
+
+def _kept(context: Context) -> dict[str, Any]:
+    """Return where the connection keeps its access token: its request, or its socket's scope."""
+    scope = context.channels_scope
+    return vars(context.request) if scope is None else scope
 
 
 def _authorization(pairs: Iterable[tuple[Any, Any]]) -> str | None:
@@ -176,10 +189,7 @@ def logout(context: Context) -> None:
 
 
 def _log_out(context: Context) -> None:
-    if context.channels_scope is None:
-        token_id = getattr(context.request, TOKEN_ID, None)
-    else:
-        token_id = context.channels_scope.pop(TOKEN_ID, None)
+    token_id = _kept(context).pop(TOKEN_ID, None)
     if token_id is not None:
         # Else whoever holds a copy would stay logged in.
         for token in AccessToken.objects.filter(pk=token_id):

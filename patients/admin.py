@@ -1,22 +1,25 @@
 """Django's admin for staff; made for a hundred thousand patients."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db import transaction
-from django.db.models import ProtectedError, Q, QuerySet
+from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from patients import selectors, services
+from live.history import HistoryAdmin
+from patients import selectors
+from patients.discharging import DischargeActions
 from patients.imports import admin as imports_admin  # noqa: F401  registers itself
 from patients.models import DiseaseCategory, Patient
 
@@ -34,19 +37,25 @@ class LimitedPaginator(Paginator):
 
 
 class VisibleCategories(admin.RelatedFieldListFilter):
-    """Filters by the categories that the user sees; the others' names are not offered."""
+    """Filters by the categories that the user sees, by short names."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         hidden = selectors.hidden_categories(user=request.user)
-        return field.get_choices(
-            include_blank=False,
-            ordering=self.field_admin_ordering(field, request, model_admin),
-            limit_choices_to=~Q(pk__in=hidden),
-        )
+        visible = DiseaseCategory.objects.exclude(pk__in=hidden)
+        return [(category.pk, _short(category)) for category in visible]
+
+
+def _short(category: DiseaseCategory) -> str:
+    return f"{category.code} {category.short_name}"
+
+
+def _minute(at: datetime) -> str:
+    """Return a time, as short as a column needs it and in one order in every country."""
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"
 
 
 @admin.register(DiseaseCategory)
-class DiseaseCategoryAdmin(admin.ModelAdmin):
+class DiseaseCategoryAdmin(HistoryAdmin):
     """The categories that patients are admitted under."""
 
     list_display = ("code", "name", "block_range")
@@ -83,10 +92,10 @@ class ViewersAdmin(GroupAdmin):
 
 
 @admin.register(Patient)
-class PatientAdmin(admin.ModelAdmin):
+class PatientAdmin(DischargeActions, HistoryAdmin):
     """Patients; every change made here is announced, as any other is."""
 
-    list_display = ("name", "category", "status", "admitted_at", "discharged_at", "external_id")
+    list_display = ("name", "in_category", "status", "admitted", "discharged", "known_as")
     list_select_related = ("category",)
     list_filter = ("status", "admitted_at", "sex", ("category", VisibleCategories))
     search_fields = ("name", "external_id", "reason")
@@ -105,7 +114,28 @@ class PatientAdmin(admin.ModelAdmin):
         (gettext_lazy("Record"), {"fields": ("recorded_on",)}),
     )
     readonly_fields = ("recorded_on",)
-    actions = ("discharge",)
+
+    class Media:
+        css = {"all": ["patients/admin.css"]}
+
+    @admin.display(description=gettext_lazy("category"), ordering="category")
+    def in_category(self, patient: Patient) -> str:
+        """Show the code and a short name; the full one is a tooltip."""
+        category = patient.category
+        return format_html('<span title="{}">{}</span>', category.name, _short(category))
+
+    @admin.display(description=gettext_lazy("admitted at"), ordering="admitted_at")
+    def admitted(self, patient: Patient) -> str:
+        return _minute(patient.admitted_at)
+
+    @admin.display(description=gettext_lazy("discharged at"), ordering="discharged_at")
+    def discharged(self, patient: Patient) -> str | None:
+        return _minute(patient.discharged_at) if patient.discharged_at else None
+
+    @admin.display(description=gettext_lazy("external id"), ordering="external_id")
+    def known_as(self, patient: Patient) -> str:
+        """Show the id; the style sheet cuts a long one off, of which the tooltip has all."""
+        return format_html('<span title="{0}">{0}</span>', patient.external_id)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
         """Leave out the patients of categories that are restricted to others."""
@@ -132,45 +162,3 @@ class PatientAdmin(admin.ModelAdmin):
                 "The first %(count)d are listed: search or filter for the others."
             ) % {"count": COUNT_LIMIT}
         return response
-
-    @admin.action(description=gettext_lazy("Discharge selected patients"), permissions=["change"])
-    def discharge(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
-        """Discharge those who are in the hospital, now; say how many were not."""
-        discharged = skipped = refused = 0
-        # The keys first: a row that is discharged may leave the selection under the cursor.
-        for pk in list(queryset.values_list("pk", flat=True)):
-            try:
-                self._discharge_one(request, pk)
-            except ValidationError as error:
-                already = getattr(error, "code", None) == "discharged"
-                skipped, refused = skipped + already, refused + (not already)
-            else:
-                discharged += 1
-        self._report(request, discharged, skipped, refused)
-
-    @transaction.atomic
-    def _discharge_one(self, request: HttpRequest, pk: int) -> None:
-        """Discharge a patient together with the line in the admin's history."""
-        patient = services.patient_discharge(patient=Patient(pk=pk))
-        self.log_change(request, patient, [{"changed": {"fields": ["status"]}}])
-
-    def _report(self, request: HttpRequest, discharged: int, skipped: int, refused: int) -> None:
-        if discharged:
-            text = ngettext(
-                "%d patient was discharged.", "%d patients were discharged.", discharged
-            )
-            self.message_user(request, text % discharged, messages.SUCCESS)
-        if skipped:
-            text = ngettext(
-                "%d was skipped: already discharged.",
-                "%d were skipped: already discharged.",
-                skipped,
-            )
-            self.message_user(request, text % skipped, messages.WARNING)
-        if refused:
-            text = ngettext(
-                "%d could not be discharged: admitted in the future, or the record has a fault.",
-                "%d could not be discharged: admitted in the future, or the record has a fault.",
-                refused,
-            )
-            self.message_user(request, text % refused, messages.ERROR)

@@ -57,6 +57,11 @@ class PatientForm(forms.ModelForm):
             visible = selectors.categories_visible(user=user)
             cast(forms.ModelChoiceField, self.fields["category"]).queryset = visible
 
+    def changed_fields(self) -> list[str]:
+        """Return the names of the fields that differ from what they were, of a valid form."""
+        now = forms.model_to_dict(self.instance, self.Meta.fields)
+        return [name for name in now if now[name] != self.initial.get(name)]
+
     def clean_sex(self) -> str:
         """Without an answer it is not known, which FHIR has a code for."""
         return self.cleaned_data["sex"] or Patient.Sex.UNKNOWN

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 CHAPTERS = [
     ("I", "Certain infectious and parasitic diseases", "A00-B99"),
     ("II", "Neoplasms", "C00-D48"),
@@ -44,8 +46,43 @@ CHAPTERS = [
     ("XXII", "Codes for special purposes", "U00-U85"),
 ]
 
+# For a column, where the names above would be ten lines high.
+SHORT_NAMES = {
+    "I": _("Infections"),
+    "II": _("Neoplasms"),
+    "III": _("Blood, immunity"),
+    "IV": _("Metabolism"),
+    "V": _("Mental disorders"),
+    "VI": _("Nervous system"),
+    "VII": _("Eye"),
+    "VIII": _("Ear"),
+    "IX": _("Circulatory system"),
+    "X": _("Respiratory system"),
+    "XI": _("Digestive system"),
+    "XII": _("Skin"),
+    "XIII": _("Musculoskeletal"),
+    "XIV": _("Genitourinary"),
+    "XV": _("Pregnancy, childbirth"),
+    "XVI": _("Perinatal"),
+    "XVII": _("Congenital"),
+    "XVIII": _("Symptoms, findings"),
+    "XIX": _("Injury, poisoning"),
+    "XX": _("External causes"),
+    "XXI": _("Health status"),
+    "XXII": _("Special purposes"),
+}
+_NAMES = {code: name for code, name, _blocks in CHAPTERS}
 
-def load_chapters(using: str = "default", **_: Any) -> None:
+
+def short_name(code: str, name: str) -> str:
+    """Return a chapter's short name in the present language.
+
+    Of what is no chapter, or was given another name, the name as it is.
+    """
+    return str(SHORT_NAMES[code]) if _NAMES.get(code) == name else name
+
+
+def load_chapters(using: str = "default", **kwargs: Any) -> None:
     """Make the 22 chapters where there is no category yet (a receiver of post_migrate).
 
     Only then: a hospital that deleted or renamed some keeps what it has.

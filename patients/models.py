@@ -11,10 +11,12 @@ from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from live.sending import one_batch
 from patients.functions import Strip
+from patients.icd10 import short_name
 from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here
 from patients.querysets import PatientQuerySet
 from patients.validators import validate_not_blank, validate_not_in_future
@@ -23,13 +25,29 @@ from patients.validators import validate_not_blank, validate_not_in_future
 class DiseaseCategory(models.Model):
     """A chapter of ICD-10, or a hospital's own category; subscribers choose by its code."""
 
-    code = models.CharField(max_length=16, unique=True, help_text=_("ICD-10 chapter: I … XXII"))
-    name = models.CharField(max_length=200)
+    code = models.CharField(
+        _("code"),
+        max_length=16,
+        unique=True,
+        help_text=_(
+            "ICD-10 chapter, I … XXII, or a code of the hospital's own. Boards and programs "
+            "subscribe by it; after a change they have to subscribe anew."
+        ),
+    )
+    name = models.CharField(
+        _("name"),
+        max_length=200,
+        help_text=_("In full; lists of patients show ICD-10's chapters by a short name."),
+    )
     block_range = models.CharField(
-        max_length=16, blank=True, help_text=_("ICD-10 blocks it spans, such as A00-B99")
+        _("block range"),
+        max_length=16,
+        blank=True,
+        help_text=_("ICD-10 blocks it spans, such as A00-B99"),
     )
     viewers = models.ManyToManyField(
         Group,
+        verbose_name=_("viewers"),
         blank=True,
         related_name="visible_disease_categories",
         help_text=_("Only these groups see its patients; empty: everyone who may view patients."),
@@ -39,7 +57,8 @@ class DiseaseCategory(models.Model):
         # A new installation's chapters are created in ICD-10's order, which their Roman
         # numerals would not sort into.
         ordering = ("id",)
-        verbose_name_plural = "disease categories"
+        verbose_name = _("disease category")
+        verbose_name_plural = _("disease categories")
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
@@ -51,6 +70,11 @@ class DiseaseCategory(models.Model):
         """
         with one_batch():
             super().save(*args, **kwargs)
+
+    @property
+    def short_name(self) -> str:
+        """The name for a column, in the present language: 24 characters at most."""
+        return Truncator(short_name(self.code, self.name)).chars(24)
 
 
 class Patient(models.Model):
@@ -70,24 +94,72 @@ class Patient(models.Model):
         ADMITTED = "admitted", _("admitted")
         DISCHARGED = "discharged", _("discharged")
 
-    name = models.CharField(max_length=200, validators=[validate_not_blank])
-    birth_date = models.DateField(null=True, blank=True, validators=[validate_not_in_future])
-    sex = models.CharField(max_length=7, choices=Sex.choices, default=Sex.UNKNOWN)
-    category = models.ForeignKey(DiseaseCategory, models.PROTECT, related_name="patients")
-    reason = models.CharField(max_length=500, blank=True)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ADMITTED)
-    admitted_at = models.DateTimeField(default=timezone.now)
-    discharged_at = models.DateTimeField(null=True, blank=True)
-    external_id = models.CharField(max_length=100, blank=True)
+    name = models.CharField(_("name"), max_length=200, validators=[validate_not_blank])
+    birth_date = models.DateField(
+        _("birth date"),
+        null=True,
+        blank=True,
+        validators=[validate_not_in_future],
+        help_text=_("Empty where it is not known."),
+    )
+    sex = models.CharField(
+        _("sex"),
+        max_length=7,
+        choices=Sex.choices,
+        default=Sex.UNKNOWN,
+        help_text=_("FHIR's administrative gender; unknown where nobody has asked."),
+    )
+    category = models.ForeignKey(
+        DiseaseCategory,
+        models.PROTECT,
+        verbose_name=_("category"),
+        related_name="patients",
+        help_text=_("Decides which boards are told of the patient, and who may see them."),
+    )
+    reason = models.CharField(
+        _("reason"),
+        max_length=500,
+        blank=True,
+        help_text=_("Why the patient was admitted, in words."),
+    )
+    status = models.CharField(
+        _("status"),
+        max_length=10,
+        choices=Status.choices,
+        default=Status.ADMITTED,
+        help_text=_("A discharged patient has a time of discharge, an admitted one has none."),
+    )
+    admitted_at = models.DateTimeField(
+        _("admitted at"), default=timezone.now, help_text=_("When the stay began.")
+    )
+    discharged_at = models.DateTimeField(
+        _("discharged at"),
+        null=True,
+        blank=True,
+        help_text=_("When the stay ended; empty while the patient is in the hospital."),
+    )
+    external_id = models.CharField(
+        _("external id"),
+        max_length=100,
+        blank=True,
+        help_text=_(
+            "The patient's id in the system that they come from; imports find them by it. "
+            "No two patients have the same; empty where there is none."
+        ),
+    )
     # A CHECK cannot know today's date, but it can compare two columns: with the day on
     # which the row was written beside it, the database refuses a birth in the future.
-    recorded_on = models.DateField(auto_now=True)
+    recorded_on = models.DateField(
+        _("recorded on"), auto_now=True, help_text=_("The day of the last change.")
+    )
 
     objects = PatientQuerySet.as_manager()
 
     class Meta:
         # The id makes the order total: pages neither repeat nor skip a patient.
         ordering = ("-admitted_at", "-id")
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
         indexes = [
             models.Index(fields=["-admitted_at", "-id"], name="patient_newest"),
             models.Index(fields=["category", "-admitted_at", "-id"], name="patient_by_category"),

@@ -98,3 +98,23 @@ def categories(db):
     from patients.models import DiseaseCategory
 
     return {category.code: category for category in DiseaseCategory.objects.all()}
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """What is sent to the database, whichever thread sends it, but for looks at the event log.
+
+    The hub has those of its own accord, at its start and then once a second.
+    """
+    from django.db.backends.utils import CursorWrapper
+
+    sent: list[str] = []
+    execute = CursorWrapper.execute
+
+    def noting(cursor, sql, params=None):
+        if 'FROM "live_log' not in sql:
+            sent.append(sql)
+        return execute(cursor, sql, params)
+
+    monkeypatch.setattr(CursorWrapper, "execute", noting)
+    return sent

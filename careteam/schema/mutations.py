@@ -8,6 +8,7 @@ from careteam import selectors, services
 from careteam.schema.ids import key_in
 from careteam.schema.types import NoticeType
 from live.errors import NotFound
+from live.history import author_of
 
 
 class SendChatMessagePayload(graphene.Mutation):
@@ -50,7 +51,7 @@ class PublishNoticePayload(graphene.Mutation):
         notice = selectors.notice_visible(user=user, pk=key_in(id, "Notice"))
         if notice is None:
             raise NotFound("There is no such notice.")
-        services.notice_publish(notice=notice)
+        services.notice_publish(notice=notice, author=author_of(info.context))
         return PublishNoticePayload(notice=notice)
 
 

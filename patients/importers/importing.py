@@ -7,6 +7,7 @@ from typing import Protocol
 
 from django.utils import timezone
 
+from live.history import Author
 from patients.importers.chapters import DEFAULT_CHAPTER, read_chapters
 from patients.importers.csvfile import BadRow, ImportFailed
 from patients.importers.store import PatientStore, Tally
@@ -48,6 +49,7 @@ class PatientImport:
         folder: Synthea's `output/csv`.
         chapters: a table of reasons' categories (see `read_chapters`), None without one.
         observer: told of each step.
+        author: who imports, for the patients' histories; None: they do not tell of it.
 
     First exhaust `check`, then call `write`. Running it again after it was cut off finishes
     it: what is written stays as it is, and is announced once.
@@ -55,10 +57,16 @@ class PatientImport:
     Raises ImportFailed, here and later, where it cannot go on.
     """
 
-    def __init__(self, folder: Path, chapters: Path | None, observer: Observer) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        chapters: Path | None,
+        observer: Observer,
+        author: Author | None = None,
+    ) -> None:
         self.tally, self.rejected = Tally(), 0
         self._chapters, self._observer = chapters, observer
-        self._store = _store(chapters)
+        self._store = _store(chapters, author)
         self._export = SyntheaExport(folder, timezone.localdate())
 
     @property
@@ -93,11 +101,11 @@ class PatientImport:
             self._observer.wrote(len(batch), self.tally)
 
 
-def _store(chapters: Path | None) -> PatientStore:
+def _store(chapters: Path | None, author: Author | None) -> PatientStore:
     categories = {category.code: category for category in DiseaseCategory.objects.all()}
     if DEFAULT_CHAPTER not in categories:
         raise ImportFailed(
             f"There is no disease category {DEFAULT_CHAPTER}, for patients without a reason."
         )
     table = read_chapters(chapters, set(categories)) if chapters else {}
-    return PatientStore(categories, table)
+    return PatientStore(categories, table, author)

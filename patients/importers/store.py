@@ -1,11 +1,12 @@
 """Writing imported patients to the database, batch by batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
+from live import history
 from live.sending import one_batch
 from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.synthea import Admission
@@ -35,35 +36,50 @@ class PatientStore:
     Args:
         categories: the disease categories by code; DEFAULT_CHAPTER has to be among them.
         chapters: the category's code for each reason's code.
+        author: for whose import the patients' histories have an entry; None: they have none.
     """
 
     def __init__(
-        self, categories: Mapping[str, DiseaseCategory], chapters: Mapping[str, str]
+        self,
+        categories: Mapping[str, DiseaseCategory],
+        chapters: Mapping[str, str],
+        author: history.Author | None = None,
     ) -> None:
         self._categories = categories
         self._chapters = chapters
+        self._author = author
 
     @one_batch()
     def write(self, admissions: Sequence[Admission]) -> Tally:
         """Create those that are new, update those that differ, announce both; all or nothing."""
         present = self._present(admissions)
         new: list[Patient] = []
-        changed: list[Patient] = []
-        fields: set[str] = set()
+        changed: list[tuple[Patient, Collection[str]]] = []
         for admission in admissions:
             values = self._values(admission)
             patient = present.get(admission.person.external_id)
             if patient is None:
                 new.append(Patient(**values))
             elif differing := _differing(patient, values):
-                fields |= differing.keys()
                 for name, value in differing.items():
                     setattr(patient, name, value)
-                changed.append(patient)
+                changed.append((patient, differing.keys()))
         Patient.objects.bulk_create(new)
         if changed:
-            Patient.objects.bulk_update(changed, fields)
+            fields = {name for _, names in changed for name in names}
+            Patient.objects.bulk_update([patient for patient, _ in changed], fields)
+        self._note(new, changed)
         return Tally(len(new), len(changed), len(admissions) - len(new) - len(changed))
+
+    def _note(
+        self, new: Sequence[Patient], changed: Sequence[tuple[Patient, Collection[str]]]
+    ) -> None:
+        """Write who imported them in the patients' histories, for all in one statement."""
+        author = self._author
+        if author is not None:
+            created = [history.added(author, patient) for patient in new]
+            updated = [history.changed(author, patient, names) for patient, names in changed]
+            history.write(created + updated)
 
     def _present(self, admissions: Sequence[Admission]) -> dict[str, Patient]:
         ids = [admission.person.external_id for admission in admissions]

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from live.errors import LiveError
+from live.history import Author
 from patients.importers.csvfile import BadRow, ImportFailed
 from patients.importers.importing import PatientImport
 from patients.importers.store import Tally
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 TELL_SECONDS = 0.25
 # Rejected rows that are listed; all are counted.
 MOST_REJECTS = 1000
+# By which door the patients came, in their history.
+DOOR = gettext_noop("import")
 # An import whose workers die of it is not tried for ever.
 MOST_ATTEMPTS = 3
 
@@ -84,10 +88,12 @@ def _import(run: ImportRun, reporter: "Reporter") -> None:
     if run.attempt > MOST_ATTEMPTS:
         raise ImportFailed(f"Its worker died {MOST_ATTEMPTS} times; it is not tried again.")
     # Queued perhaps for hours, in which rights may have been taken away.
-    selectors.require_import_right(user=run.started_by)
+    user: Any = run.started_by
+    selectors.require_import_right(user=user)
+    author = Author(user.pk, DOOR)
     with sources.opened(run) as (folder, chapters):
         try:
-            patients = PatientImport(folder, chapters, reporter)
+            patients = PatientImport(folder, chapters, reporter, author)
             if run.skip_bad:
                 for _ in patients.check():
                     pass

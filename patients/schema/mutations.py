@@ -3,11 +3,12 @@
 from typing import Any, ClassVar
 
 import graphene
-from django.db import transaction
 from graphene_django.forms.mutation import DjangoModelFormMutation
 
+from live import history
 from live.auth import require_permission
 from live.errors import NotFound
+from live.sending import one_batch
 from patients import selectors, services
 from patients.forms import DeleteForm, DischargeForm, PatientChangeForm, PatientForm
 from patients.models import Patient
@@ -17,6 +18,8 @@ from patients.schema.text import check_text
 
 class PatientMutation(DjangoModelFormMutation):
     """A form mutation that asks for a permission first and is all or nothing.
+
+    What it changes stands in the patient's history.
 
     Raises Unauthenticated, Forbidden, and NotFound for a patient that is not there or not
     to be seen. Bad input comes back in `errors { field messages }`.
@@ -31,7 +34,7 @@ class PatientMutation(DjangoModelFormMutation):
     def mutate_and_get_payload(cls, root: Any, info: graphene.ResolveInfo, **input: Any) -> Any:
         require_permission(info.context.user, cls.permission)
         check_text(**input)
-        with transaction.atomic():
+        with one_batch():  # all or nothing, and the history before the log's lock
             return super().mutate_and_get_payload(root, info, **input)
 
     @classmethod
@@ -64,6 +67,12 @@ class CreatePatientMutation(PatientMutation):
         form_class = PatientForm
         exclude_fields = ("id",)
 
+    @classmethod
+    def perform_mutate(cls, form: PatientForm, info: graphene.ResolveInfo) -> Any:
+        payload = super().perform_mutate(form, info)
+        history.write([history.added(history.author_of(info.context), form.instance)])
+        return payload
+
 
 class UpdatePatientMutation(PatientMutation):
     """Change what is given; the rest stays."""
@@ -75,6 +84,14 @@ class UpdatePatientMutation(PatientMutation):
     class Meta:
         form_class = PatientChangeForm
         exclude_fields = ("id",)
+
+    @classmethod
+    def perform_mutate(cls, form: PatientChangeForm, info: graphene.ResolveInfo) -> Any:
+        payload = super().perform_mutate(form, info)
+        if fields := form.changed_fields():
+            author = history.author_of(info.context)
+            history.write([history.changed(author, form.instance, fields)])
+        return payload
 
 
 class DischargePatientMutation(PatientMutation):
@@ -93,7 +110,10 @@ class DischargePatientMutation(PatientMutation):
         patient: Patient = form.instance
         at = form.cleaned_data["discharged_at"]
         patient.discharged_at = None  # the service sets it, together with the status
-        return cls(errors=[], patient=services.patient_discharge(patient=patient, at=at))
+        discharged = services.patient_discharge(patient=patient, at=at)
+        author = history.author_of(info.context)
+        history.write([history.changed(author, discharged, services.STAY)])
+        return cls(errors=[], patient=discharged)
 
 
 class DeletePatientMutation(PatientMutation):
@@ -111,6 +131,7 @@ class DeletePatientMutation(PatientMutation):
     def perform_mutate(cls, form: DeleteForm, info: graphene.ResolveInfo) -> Any:
         patient: Patient = form.instance
         pk = patient.pk
+        history.write([history.deleted(history.author_of(info.context), patient)])
         patient.delete()
         patient.pk = pk  # Django takes it away, but the client needs to know who is gone
         return cls(errors=[], patient=patient)

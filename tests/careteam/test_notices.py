@@ -2,6 +2,7 @@
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -9,6 +10,7 @@ from graphql_relay import to_global_id
 
 from careteam.models import Notice
 from careteam.services import notice_publish
+from live.history import told
 from tests.careteam.sockets import SocketOf
 from tests.conftest import make_user
 from tests.live.wire import Ended
@@ -132,6 +134,14 @@ def test_who_publishes(who, name, draft):
     else:
         assert codes(response) == refusal(name)
         assert draft.published_at is None
+
+
+def test_who_published_it_and_how_is_in_its_history(publisher, draft):
+    for _ in range(2):
+        data(publisher, PUBLISH, id=id_of(draft))
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.get_edited_object()) == (publisher, draft)
+    assert told(entry) == "Changed Published. (GraphQL over HTTP)"
 
 
 @everybody

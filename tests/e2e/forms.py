@@ -46,7 +46,7 @@ async def submit_form(browser: Browser, path: str, **values: Value) -> None:
         assert page.status == 200, f"{path}: {page.status}"
         form = _Form()
         form.feed(await page.text())
-    unknown = values.keys() - form.values.keys() - {"_selected_action"}
+    unknown = values.keys() - form.values.keys() - {"_selected_action", "post"}
     assert not unknown, f"the form at {path} has no {unknown}"
     data = aiohttp.FormData()
     for name, value in {**form.values, **values}.items():

@@ -146,7 +146,7 @@ async def test_the_admins_discharge_action_tells_of_each_patient(server, ward):
     keys = (await in_shell(server, create)).split()
     async with Browser(server, "demo") as browser:
         path = "/admin/patients/patient/"
-        await submit_form(browser, path, action="discharge", _selected_action=keys)
+        await submit_form(browser, path, action="discharge", _selected_action=keys, post="yes")
     told = {who: sorted(events) for who, events in (await ward.told()).items()}
     assert told == {
         EVERYTHING: ["discharged Ed", "discharged Flo", "new Ed", "new Flo"],

@@ -3,8 +3,6 @@
 import datetime
 
 import pytest
-from django.contrib.admin.models import LogEntry
-from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
@@ -86,13 +84,6 @@ def form_of(patient=None, **changes):
     }
 
 
-def discharge(client, patients):
-    """Choose the action for `patients`; return what the page then says."""
-    data = {"action": "discharge", "_selected_action": [patient.pk for patient in patients]}
-    response = client.post(LIST, data)
-    return [str(message) for message in get_messages(response.wsgi_request)]
-
-
 def by_name():
     return {p.name: p for p in Patient.objects.all()}
 
@@ -108,12 +99,6 @@ def test_a_nurse_sees_patients_and_cannot_change_them(nurses, patients):
     assert nurses.post(page(patients[0]), form_of(patients[0], name="X")).status_code == 403
     assert nurses.get(ADD).status_code == 403
     assert Patient.objects.get(pk=patients[0].pk).name == "Ann"
-
-
-def test_a_nurse_cannot_discharge(nurses, patients):
-    assert b"Discharge selected" not in nurses.get(LIST).content
-    discharge(nurses, patients)
-    assert by_name()["Ann"].status == "admitted"
 
 
 def test_a_visitor_sees_nothing(client, visitor, patients):
@@ -245,36 +230,6 @@ def test_a_form_can_discharge(doctors, patients):
     assert by_name()["Ann"].status == "discharged"
 
 
-# ---- the action
-
-
-def test_the_action_discharges_those_in_the_hospital(doctors, patients):
-    left = patients[2].discharged_at
-    assert discharge(doctors, patients) == [
-        "2 patients were discharged.",
-        "1 was skipped: already discharged.",
-    ]
-    after = by_name()
-    assert {p.status for p in after.values()} == {"discharged"}
-    assert after["Ann"].discharged_at >= after["Ann"].admitted_at
-    assert after["Cid"].discharged_at == left
-
-
-def test_the_action_is_in_the_history(doctors, doctor, patients):
-    discharge(doctors, patients[:1])
-    entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id) == (doctor, str(patients[0].pk))
-    assert "Status" in entry.get_change_message() or "status" in entry.get_change_message()
-
-
-def test_the_action_says_what_it_could_not_do(doctors, patients):
-    tomorrow = timezone.now() + datetime.timedelta(days=1)
-    Patient.objects.filter(name="Ann").update(admitted_at=tomorrow)
-    (message,) = discharge(doctors, patients[:1])
-    assert message.startswith("1 could not be discharged: admitted in the future")
-    assert by_name()["Ann"].status == "admitted"
-
-
 # ---- what is told
 
 
@@ -284,7 +239,6 @@ def test_each_change_is_told_once(doctors, doctor, patients, categories):
         doctors.post(ADD, form_of(category=categories["I"].pk))
         doctors.post(page(patients[0]), form_of(patients[0], reason="Cough"))
         doctors.post(page(patients[1]), form_of(patients[1], name=" "))  # refused
-        discharge(doctors, patients)
         delete = reverse("admin:patients_patient_delete", args=[patients[2].pk])
         doctors.post(delete, {"post": "yes"})
         doctors.post(page(patients[1]), form_of(by_name()["Ben"], name=LAST))
@@ -292,5 +246,4 @@ def test_each_change_is_told_once(doctors, doctor, patients, categories):
         told = [(e["change"], e["patient"]["name"]) for e in changed.until(LAST)]
         assert new.names_until(LAST) == ["Eve"]
     assert told[0] == ("UPDATED", "Ann")
-    assert sorted(told[1:3]) == [("DISCHARGED", "Ann"), ("DISCHARGED", "Ben")]
-    assert told[3:] == [("DELETED", "Cid")]
+    assert told[1:] == [("DELETED", "Cid")]

@@ -4,7 +4,6 @@ import re
 
 import pytest
 from channels.testing import WebsocketCommunicator
-from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient, Client
 
 from live.fanout import Hub
@@ -30,24 +29,6 @@ TABLES = [
     *("patients_patient", "patients_patient"),  # the count and the page, categories included
 ]
 SECONDS = 60
-
-
-@pytest.fixture
-def statements(monkeypatch):
-    """What is sent to the database, whichever thread sends it, but for looks at the event log.
-
-    The hub has those of its own accord, at its start and then once a second.
-    """
-    sent: list[str] = []
-    execute = CursorWrapper.execute
-
-    def noting(cursor, sql, params=None):
-        if 'FROM "live_log' not in sql:
-            sent.append(sql)
-        return execute(cursor, sql, params)
-
-    monkeypatch.setattr(CursorWrapper, "execute", noting)
-    return sent
 
 
 @pytest.fixture

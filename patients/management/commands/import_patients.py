@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError
+from django.utils.translation import gettext_noop
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from live.history import Author
 from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.csvfile import BadRow, ImportFailed
 from patients.importers.importing import BATCH_SIZE, PatientImport, RowsRejected
 from patients.importers.rejects import RejectsFile
 from patients.importers.store import Tally
 
+# By which door the patients came, in their history.
+DOOR = gettext_noop("import from the command line")
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
 
 
@@ -64,6 +69,13 @@ class Command(BaseCommand):
             help=f"patients in a transaction (default: {BATCH_SIZE})",
         )
 
+        parser.add_argument(
+            "--user",
+            metavar="NAME",
+            help="who imports: the patients' histories in the admin name this user; without it "
+            "they do not tell of the import, since each entry of a history is a user's",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         self._import: PatientImport | None = None
         try:
@@ -89,9 +101,10 @@ class Command(BaseCommand):
         skip_bad: bool,
         rejects: Path | None,
         batch_size: int,
+        user: str | None,
         **options: Any,
     ) -> None:
-        self._import = PatientImport(folder, chapters, shown)
+        self._import = PatientImport(folder, chapters, shown, _author(user))
         if skip_bad:
             self._check_into(_rejects_path(rejects, self._import.paths), self._import)
         elif rejects:
@@ -151,6 +164,16 @@ class Shown:
         else:  # above the bar, which a plain write would tear
             console = self._progress.console
             console.print(str(bad), markup=False, highlight=False, soft_wrap=True)
+
+
+def _author(username: str | None) -> Author | None:
+    """Return who imports; raise ImportFailed where there is no such user."""
+    if username is None:
+        return None
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise ImportFailed(f"There is no user {username!r}.")
+    return Author(user.pk, DOOR)
 
 
 def _rejects_path(path: Path | None, read: list[Path]) -> Path:

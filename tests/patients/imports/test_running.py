@@ -4,7 +4,9 @@ import threading
 import time
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
+from live.history import told
 from patients.importers.store import PatientStore
 from patients.imports import runner
 from patients.imports.models import ImportRun, UploadedPart
@@ -33,6 +35,13 @@ def test_a_directory_is_imported_and_told_of(registrar, nurse, root):
     numbers = {name: run[name] for name in ("done", "total", "rejected", "created")}
     assert numbers == {"done": 3, "total": 3, "rejected": 0, "created": 3}
     assert (run["state"], run["error"], run["rejects"]) == ("FINISHED", None, [])
+
+
+def test_the_patients_histories_name_who_started_it(registrar, root):
+    ended(registrar, start(registrar, directory="march"))
+    entries = list(LogEntry.objects.order_by("pk"))
+    assert [entry.get_edited_object().external_id for entry in entries] == ["ann", "ben", "cid"]
+    assert {(entry.user, told(entry)) for entry in entries} == {(registrar, "Added. (import)")}
 
 
 def test_a_table_of_chapters_in_the_directory_is_used(registrar, root):

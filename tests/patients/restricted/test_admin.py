@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from patients.models import Patient
+from patients.services import patient_discharge
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,13 +62,44 @@ def test_the_admins_form_does_not_offer_a_hidden_category(staff_client, hidden, 
     assert not Patient.objects.filter(name="New").exists()
 
 
+@pytest.mark.parametrize("answered", [{}, {"post": "yes"}])
 @pytest.mark.parametrize("action", ["discharge", "delete_selected"])
-def test_the_admins_actions_do_not_reach_them(staff_client, hidden, action):
-    values = {"action": action, "_selected_action": [hidden.pk], "post": "yes"}
+def test_the_admins_actions_do_not_reach_them(staff_client, hidden, action, answered):
+    values = {"action": action, "_selected_action": [hidden.pk], **answered}
     response = staff_client.post(ADMIN, values, follow=True)
     assert "Jane" not in response.content.decode()
     hidden.refresh_from_db()
     assert hidden.status == Patient.Status.ADMITTED
+
+
+@pytest.mark.parametrize("answered", [{}, {"post": "yes"}])
+def test_their_discharge_cannot_be_undone(staff_client, hidden, answered):
+    patient_discharge(patient=hidden)
+    hidden.refresh_from_db()
+    at = hidden.discharged_at.isoformat()
+    values = {"action": "undo_discharge", "_selected_action": [hidden.pk], **answered}
+    values["discharge"] = f"{hidden.pk}@{at}"
+    page = staff_client.get(f"{ADMIN}undo-discharge/", {"of": hidden.pk, "at": at}, follow=True)
+    for response in (staff_client.post(ADMIN, values, follow=True), page):
+        assert "Jane" not in response.content.decode()
+    hidden.refresh_from_db()
+    assert hidden.status == Patient.Status.DISCHARGED
+
+
+def test_the_undo_of_a_hidden_one_tells_no_more_than_of_one_that_is_not_there(staff_client, hidden):
+    patient_discharge(patient=hidden)
+    hidden.refresh_from_db()
+    pages = [
+        staff_client.get(
+            f"{ADMIN}undo-discharge/",
+            {"of": key, "at": hidden.discharged_at.isoformat()},
+            follow=True,
+        )
+        for key in (hidden.pk, 99999)
+    ]
+    told = [[str(message) for message in page.context["messages"]] for page in pages]
+    assert told[0] == told[1] != []
+    assert pages[0].redirect_chain == pages[1].redirect_chain
 
 
 @pytest.mark.parametrize("by_action", [False, True])
