@@ -58,9 +58,14 @@ def _minute(at: datetime) -> str:
 class DiseaseCategoryAdmin(HistoryAdmin):
     """The categories that patients are admitted under."""
 
-    list_display = ("code", "name", "block_range")
+    list_display = ("code", "in_words", "block_range")
     search_fields = ("code", "name")
     filter_horizontal = ("viewers",)
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def in_words(self, category: DiseaseCategory) -> str:
+        """Return the name in the reader's language."""
+        return category.shown_name
 
 
 admin.site.unregister(Group)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from live.sending import one_batch
 from patients.functions import Strip
-from patients.icd10 import short_name
+from patients.icd10 import short_name, shown_name
 from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here
 from patients.querysets import PatientQuerySet
 from patients.validators import validate_not_blank, validate_not_in_future
@@ -61,7 +61,7 @@ class DiseaseCategory(models.Model):
         verbose_name_plural = _("disease categories")
 
     def __str__(self) -> str:
-        return f"{self.code} {self.name}"
+        return f"{self.code} {self.shown_name}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Write it, as Django's, in one transaction with what its receivers write.
@@ -70,6 +70,11 @@ class DiseaseCategory(models.Model):
         """
         with one_batch():
             super().save(*args, **kwargs)
+
+    @property
+    def shown_name(self) -> str:
+        """The name in the present language, where it is still that of ICD-10's chapter."""
+        return shown_name(self.code, self.name)
 
     @property
     def short_name(self) -> str:

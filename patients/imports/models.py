@@ -25,34 +25,50 @@ class ImportRun(models.Model):
         FAILED = "failed", _("failed")
 
     started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("started by"),
     )
     directory = models.CharField(
-        max_length=255, blank=True, help_text=_("Below the import root; empty: it was uploaded.")
+        _("directory"),
+        max_length=255,
+        blank=True,
+        help_text=_("Below the import root; empty: it was uploaded."),
     )
     chapters = models.CharField(
-        max_length=255, blank=True, help_text=_("The table of reasons' chapters.")
+        _("table of chapters"),
+        max_length=255,
+        blank=True,
+        help_text=_("The table of reasons' chapters."),
     )
-    skip_bad = models.BooleanField(default=False)
+    skip_bad = models.BooleanField(_("bad rows are skipped"), default=False)
 
-    state = models.CharField(max_length=11, choices=State.choices, default=State.WAITING)
-    done = models.PositiveIntegerField(default=0, help_text=_("Patients committed."))
-    total = models.PositiveIntegerField(
-        null=True, help_text=_("Patients to write; unknown until all is checked.")
+    state = models.CharField(
+        _("state"), max_length=11, choices=State.choices, default=State.WAITING
     )
-    created = models.PositiveIntegerField(default=0)
-    updated = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    rejected = models.PositiveIntegerField(default=0, help_text=_("Rows that cannot be imported."))
-    rejects = models.JSONField(default=list, help_text=_("The first rejected rows."))
-    error = models.TextField(blank=True)
+    done = models.PositiveIntegerField(_("done"), default=0, help_text=_("Patients committed."))
+    total = models.PositiveIntegerField(
+        _("in all"), null=True, help_text=_("Patients to write; unknown until all is checked.")
+    )
+    created = models.PositiveIntegerField(_("created"), default=0)
+    updated = models.PositiveIntegerField(_("updated"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
+    rejected = models.PositiveIntegerField(
+        _("rejected"), default=0, help_text=_("Rows that cannot be imported.")
+    )
+    rejects = models.JSONField(
+        _("rejected rows"), default=list, help_text=_("The first rejected rows.")
+    )
+    error = models.TextField(_("error"), blank=True)
 
     # Each attempt of a worker has its number: one that was given up may still be alive.
-    attempt = models.PositiveSmallIntegerField(default=0)
-    started_at = models.DateTimeField(auto_now_add=True)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    started_at = models.DateTimeField(_("started"), auto_now_add=True)
     # A sign of life of whoever has the import in hand.
-    alive_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)
+    alive_at = models.DateTimeField(_("last sign of life"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
 
     class Meta:
         ordering = ("-id",)

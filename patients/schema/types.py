@@ -6,8 +6,10 @@ import graphene
 from graphene_django import DjangoObjectType
 
 from live.connections import PositionedConnection
+from live.context import Context, SharedContext
 from live.threads import from_memory
 from patients import selectors
+from patients.icd10 import name_in
 from patients.models import DiseaseCategory, Patient
 
 PatientStatus = graphene.Enum.from_enum(Patient.Status, name="PatientStatus")
@@ -21,6 +23,17 @@ class DiseaseCategoryType(DjangoObjectType):
         model = DiseaseCategory
         name = "DiseaseCategory"
         fields = ("code", "name", "block_range")
+
+    @staticmethod
+    @from_memory
+    def resolve_name(root: DiseaseCategory, info: graphene.ResolveInfo) -> str:
+        return name_in(_language(info.context), root.code, root.name)
+
+
+def _language(context: Context | SharedContext) -> str:
+    """Return the client's language, which a shared run knows of its audience."""
+    asked: Any = context.audience if isinstance(context, SharedContext) else context
+    return str(asked.language)
 
 
 class CountedConnection(PositionedConnection):
