@@ -6,7 +6,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 PAGE := templates/graphene
-CLIENTS := tests/e2e/npm
+# Packages of npm's that the tests run: the programs shown to users, and tools.
+CLIENTS := example_client/javascript tests/e2e/npm
 
 .PHONY: run test lint format lock assets test-assets bench clean help
 
@@ -57,10 +58,10 @@ $(PAGE)/dist/graphiql.js: $(PAGE)/package-lock.json $(PAGE)/vite.config.js $(wil
 
 test-assets: assets
 	@if command -v npm >/dev/null; then \
-	  $(MAKE) --no-print-directory $(CLIENTS)/node_modules/.installed; fi
+	  $(MAKE) --no-print-directory $(CLIENTS:%=%/node_modules/.installed); fi
 
-$(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
-	cd $(CLIENTS) && npm ci --no-audit --no-fund --loglevel=error
+$(CLIENTS:%=%/node_modules/.installed): %/node_modules/.installed: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # ---- tests
@@ -87,4 +88,4 @@ bench: .venv/test
 
 clean:
 	rm -rf .venv var staticfiles test-artefacts $(PAGE)/dist $(PAGE)/node_modules \
-	  $(CLIENTS)/node_modules $(CLIENTS)/legacy/node_modules
+	  $(CLIENTS:%=%/node_modules) example_client/javascript/legacy/node_modules

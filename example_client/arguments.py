@@ -214,7 +214,8 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--chapters",
         metavar="FILE",
-        help="the table of each reason's ICD-10 chapter: a file in DIRECTORY; a path with --upload",
+        help="the table of each reason's ICD-10 chapter: a path below the import root, or with "
+        "--upload one of this machine, as DIRECTORY is",
     )
     parser.add_argument(
         "--skip-bad", action="store_true", help="write the good rows although there are bad ones"

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,9 @@ class Import:
         if files:
             variables["upload"] = await self._upload(client, files)
         else:
-            variables |= without_none(directory=arguments.directory, chapters=arguments.chapters)
+            variables |= without_none(
+                directory=arguments.directory, chapters=chapters_in_directory(arguments)
+            )
         try:
             started = await client.execute(operations.IMPORT, variables)
         except Unreachable as error:
@@ -175,6 +178,13 @@ def progress_in(message: dict[str, Any]) -> dict[str, Any] | None:
     data = data_of(message.get("payload"))
     progress: dict[str, Any] | None = data.get("onImportProgress") or data.get("importRun")
     return progress
+
+
+def chapters_in_directory(arguments: argparse.Namespace) -> str | None:
+    """Return the table's path from the directory, as the server wants it; both are the server's."""
+    if arguments.chapters is None:
+        return None
+    return posixpath.relpath(arguments.chapters, arguments.directory)
 
 
 def local_files(arguments: argparse.Namespace) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from channels.layers import get_channel_layer
 
-from live import metrics, recall, records
+from live import metrics, outage, recall, records
 from live.cohort import Cohort, Member, Run
 from live.conf import conf
 from live.cursor import Cursor, decode
@@ -18,11 +18,10 @@ from live.errors import CursorExpired, Unavailable
 from live.events import Event
 from live.follower import Follower
 from live.log import Extent, extent
-from live.outage import Outage
 from live.pulse import beat_for_ever, check_identities_for_ever
 from live.records import Kind, Record
 from live.replay import Replays
-from live.sender import HUB_GROUP
+from live.sender import HUB_CHANNEL, HUB_GROUP
 from live.shelf import MOST_PASSING, Passing, Shelf, Source, unpacked
 from live.single_flight import SingleFlight
 from live.supervision import keep_running
@@ -87,7 +86,6 @@ class Hub:
         # Cohorts whose events wait for a turn of the loop.
         self._behind: dict[Cohort, None] = {}
         self._catching_up: asyncio.Task[None] | None = None
-        self._outage = Outage(logger, "The channel layer is away", "The channel layer is back")
         self._extent = in_worker_thread(extent)
         self._looks: SingleFlight[Extent] = SingleFlight()
 
@@ -214,7 +212,7 @@ class Hub:
             try:
                 await self._read_layer()
             except Exception as error:
-                self._outage.goes_on(error)
+                outage.channel_layer.goes_on(error, "listening")
             metrics.layer_up.set(0)
             self._tried_layer.set()
             await asyncio.sleep(RETRY_SECONDS)
@@ -223,12 +221,12 @@ class Hub:
         layer = get_channel_layer()
         # A broker that hangs answers nothing, not even with an error.
         async with asyncio.timeout(JOIN_SECONDS):
-            channel = await layer.new_channel("live")
+            channel = await layer.new_channel(HUB_CHANNEL)
             await layer.group_add(HUB_GROUP, channel)
         try:
             self._tried_layer.set()
             metrics.layer_up.set(1)
-            self._outage.is_over()
+            outage.channel_layer.is_over()
             while True:
                 await self._told(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.

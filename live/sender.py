@@ -7,8 +7,8 @@ that says how far the log has come.
 
 import asyncio
 import atexit
+import contextlib
 import functools
-import logging
 import os
 import threading
 from collections import deque
@@ -16,13 +16,13 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from live import metrics
-from live.outage import Outage
-
-logger = logging.getLogger(__name__)
+from live import metrics, outage
+from live.supervision import keep_running
 
 # The one channel-layer group, which every process's hub joins.
 HUB_GROUP = "live"
+# What the names of the hubs' own channels begin with.
+HUB_CHANNEL = "live"
 # Messages that may wait for the layer; an event has about a kilobyte.
 MOST_WAITING = 1000
 # A layer that takes longer for one message is treated as away.
@@ -39,11 +39,13 @@ class Sender:
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
-        self._outage = Outage(logger, "The channel layer does not send")
         # One loop for all messages: one for each would cost more than the sending, and a
         # Redis layer would connect anew on each.
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="live-sender", daemon=True).start()
+        self._something_waits = asyncio.Event()
+        self._task = self._loop.create_task(keep_running("send", self._send_for_ever))
+        self._thread = threading.Thread(target=self._run, name="live-sender", daemon=True)
+        self._thread.start()
         atexit.register(self.flush, EXIT_SECONDS)
 
     def put(self, message: dict[str, Any]) -> None:
@@ -54,11 +56,16 @@ class Sender:
             self._waiting.append(message)
             if self._idle.is_set():
                 self._idle.clear()
-                asyncio.run_coroutine_threadsafe(self._empty(), self._loop)
+                self._loop.call_soon_threadsafe(self._something_waits.set)
 
     def flush(self, seconds: float | None = None) -> bool:
         """Return True when all is sent that was put so far; False after `seconds`."""
         return self._idle.wait(seconds)
+
+    def close(self) -> None:
+        """End the thread; what waits is not sent (a process' own sender ends with it)."""
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
 
     def _shrink(self) -> None:
         metrics.shrunk.inc()
@@ -66,6 +73,17 @@ class Sender:
         self._waiting.clear()
         if logged:
             self._waiting.append({**logged[-1], "records": []})
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._task)
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            # First what a failure left, which nobody puts again.
+            await self._empty()
+            await self._something_waits.wait()
+            self._something_waits.clear()
 
     async def _empty(self) -> None:
         while True:
@@ -80,10 +98,10 @@ class Sender:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(HUB_GROUP, message)
-            self._outage.is_over()
+            outage.channel_layer.is_over("sending")
         except (Exception, asyncio.CancelledError) as error:
             # Nobody cancels this task: where a layer's own work was, the next message goes on.
-            self._outage.goes_on(error)
+            outage.channel_layer.goes_on(error, "sending")
 
 
 def sender() -> Sender:

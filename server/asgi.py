@@ -16,8 +16,9 @@ from django.core.asgi import get_asgi_application
 http_application = get_asgi_application()  # loads the apps, which what follows needs
 
 from server.startup import require_sound
+from server.static_files import check_collected
 
-require_sound()
+require_sound(check_collected)
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware

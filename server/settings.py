@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
+    "servestatic",  # before staticfiles: it serves what `runserver` would
     "django.contrib.staticfiles",
     "axes",
     "channels",
@@ -56,7 +56,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "server.headers.permissions_policy",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "server.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -138,8 +138,8 @@ CELERY_TASK_DEFAULT_QUEUE = "wardcast"
 CELERY_TASK_IGNORE_RESULT = True
 # A task takes minutes: one that is fetched ahead would wait behind it beside an idle worker.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Directories are imported from below this one only; none without it.
-IMPORT_ROOT = env("IMPORT_ROOT", default="")
+# Directories are imported from below this one only; none without it. A demo has a sample.
+IMPORT_ROOT = env("IMPORT_ROOT", default=str(BASE_DIR / "patients/samples") if DEBUG else "")
 # Of one import's uploaded files; they wait in the database for their worker.
 IMPORT_MAX_UPLOAD_BYTES = env.int("IMPORT_MAX_UPLOAD_BYTES", default=50_000_000)
 # Without a sign of life for so long an import counts as interrupted. A batch, between two
@@ -236,12 +236,21 @@ TIME_ZONE = env("TIME_ZONE", default="UTC")
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = Path(env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
 GRAPHIQL_DIST = BASE_DIR / "templates" / "graphene" / "dist"
 STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "server" / "static"]
 if GRAPHIQL_DIST.is_dir():
     STATICFILES_DIRS.append(("graphene", GRAPHIQL_DIST))
-WHITENOISE_USE_FINDERS = DEBUG
+# A demo serves files as they are in the source tree, since nobody has collected them.
+SERVESTATIC_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+    },
+}
 
 LOGGING = {
     "version": 1,

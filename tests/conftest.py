@@ -54,7 +54,8 @@ def _nothing_recalled():
 
     recall.forget()
     clients.forget_all()
-    outage.database.is_over()
+    for each in (outage.database, outage.channel_layer):
+        each.is_over()
 
 
 @pytest.fixture(autouse=True)

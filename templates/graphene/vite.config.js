@@ -31,7 +31,7 @@ export default defineConfig({
     format: "es",
     rolldownOptions: {
       output: {
-        entryFileNames: "workers/[name].js",
+        entryFileNames: "workers/[name]-[hash].js",
         chunkFileNames: "workers/[name]-[hash].js",
       },
     },

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import require_program
 from tests.e2e.servers import ROOT
 
-NPM = ROOT / "tests" / "e2e" / "npm"
+JAVASCRIPT = ROOT / "example_client" / "javascript"
 TIMEOUT = 60.0
 
 
@@ -26,9 +26,20 @@ def missing(what: str) -> None:
 def require_npm_clients() -> str:
     """Return the path of node; skip the test where it, or a client, is not installed."""
     node = require_program("node", "nodejs")
-    if not (NPM / "node_modules").is_dir():
+    if not (JAVASCRIPT / "node_modules").is_dir():
         missing("the npm clients are missing: make test-assets")
     return node
+
+
+def write_program(folder: Path, path: str, code: str) -> Path:
+    """Write a JavaScript program below `folder`, where it finds what it imports; return it."""
+    (folder / "legacy").mkdir(exist_ok=True)
+    for name in ("node_modules", "session.mjs", "legacy/node_modules"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(JAVASCRIPT / name)
+    file = folder / path
+    file.write_text(code)
+    return file
 
 
 class Program:

@@ -90,7 +90,7 @@ def test_a_large_upload_goes_in_parts(server, tmp_path):
 
 def test_a_table_of_chapters_here_and_there(server, root, tmp_path):
     for folder, id, arguments in (
-        (root / "three", "d1", ["three", "--chapters", "table.csv"]),
+        (root / "three", "d1", ["three", "--chapters", "three/table.csv"]),
         (tmp_path, "d2", ["--upload", tmp_path, "--chapters", tmp_path / "table.csv"]),
     ):
         write_export(folder, [patient(id)], [encounter(id, REASONCODE="7")])

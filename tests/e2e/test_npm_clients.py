@@ -1,18 +1,40 @@
 """The clients that integration developers use, as npm has them, against a real server."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.clients import CREATE_PATIENT, Browser
-from tests.e2e.programs import NPM, program, require_npm_clients
+from tests.e2e.programs import JAVASCRIPT, program, require_npm_clients, write_program
 
-CLIENTS = [
-    "graphql-ws.mjs",
-    "apollo.mjs",
-    "legacy/subscriptions-transport-ws.mjs",
-    "legacy/apollo.mjs",
-]
+OBEY = Path(__file__).parent / "npm" / "obey.mjs"
+# How each program's client runs another operation, and ends: what `obey` is given.
+CLIENTS = {
+    "graphql-ws.mjs": """
+        async run(operation) {
+          for await (const result of client.iterate(operation)) return result;
+        },
+        unsubscribe,
+        close: () => client.dispose(),
+    """,
+    "apollo.mjs": """
+        run: obeyApollo(client, gql),
+        unsubscribe: () => subscription.unsubscribe(),
+        close: () => socket.dispose(),
+    """,
+    "legacy/subscriptions-transport-ws.mjs": """
+        run: (operation) =>
+          new Promise((next, error) => client.request(operation).subscribe({ next, error })),
+        unsubscribe: () => subscription.unsubscribe(),
+        close: () => client.close(),
+    """,
+    "legacy/apollo.mjs": """
+        run: obeyApollo(client, gql),
+        unsubscribe: () => subscription.unsubscribe(),
+        close: () => socket.close(),
+    """,
+}
 ME = "query { me { username } }"
 LOGIN = 'mutation { login(username: "demo", password: "demo") { ok } }'
 
@@ -22,10 +44,14 @@ def patient(name: str, category: str) -> dict:
 
 
 @pytest.fixture(params=CLIENTS)
-async def client(request, server):
-    """A client that watches category IX, as nurse."""
+async def client(request, server, tmp_path):
+    """A client that watches category IX, as nurse, and runs what it is told to."""
     node = require_npm_clients()
-    async with program(node, NPM / request.param, server.url, "IX") as running:
+    code = (JAVASCRIPT / request.param).read_text()
+    code += f'import {{ obey, obeyApollo }} from "{OBEY}";\n'
+    code += f"await obey({{{CLIENTS[request.param]}}});"
+    file = write_program(tmp_path, request.param, code)
+    async with program(node, file, server.url, "IX") as running:
         assert await running.line() == "ready"
         yield running
 
@@ -70,3 +96,17 @@ async def test_queries_and_mutations_go_over_the_socket(client):
     assert created["errors"] == []
     assert created["patient"]["id"]
     assert await client.end() == 0, client.printed
+
+
+@pytest.mark.parametrize("path", CLIENTS)
+async def test_a_program_runs_where_it_lies(server, path):
+    node = require_npm_clients()
+    async with program(node, JAVASCRIPT / path, server.url) as running:
+        assert await running.line() == "ready"
+
+
+async def test_apollo_queries_and_writes_over_http_with_the_sessions_cookie(server):
+    node = require_npm_clients()
+    async with program(node, JAVASCRIPT / "apollo-http.mjs", server.url, "IX") as running:
+        assert await running.line() == "New patient added: Ada Example"
+        assert await running.end() == 0, running.printed

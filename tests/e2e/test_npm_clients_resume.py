@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from tests.e2e.programs import NPM, program, require_npm_clients
+from tests.e2e.programs import program, require_npm_clients, write_program
 from tests.e2e.registry import registry
-from tests.e2e.servers import ROOT
 from tests.test_readme import shown
 
-CLIENTS = {path: code for path, code in shown().items() if path.endswith(".mjs")}
+SHOWN = "example_client/javascript"
+CLIENTS = {path: code for path, code in shown().items() if "onNewPatient" in code and SHOWN in path}
 # What happens before the server is killed, and while it is away; the first time, nothing has been
 # delivered that a client could go on after.
 BURSTS = [(0, 10), (15, 15), (15, 15)]
@@ -40,15 +40,6 @@ class Client:
                 self.names.append(json.loads(line)["patient"]["name"])
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A folder where the programs find what they import."""
-    (tmp_path / "legacy").mkdir()
-    for name in ("node_modules", "session.mjs", "legacy/node_modules"):
-        (tmp_path / name).symlink_to(NPM / name)
-    return tmp_path
-
-
 @asynccontextmanager
 async def clients(folder, server):
     """Start each of the clients; give them, by path, once they miss nothing."""
@@ -56,8 +47,7 @@ async def clients(folder, server):
     started = {}
     async with AsyncExitStack() as stack:
         for path, code in CLIENTS.items():
-            file = folder / (ROOT / path).relative_to(NPM)
-            file.write_text(code)
+            file = write_program(folder, path.removeprefix(f"{SHOWN}/"), code)
             running = await stack.enter_async_context(program(node, file, server.url, "IX"))
             started[path] = Client(running)
         for client in started.values():
@@ -76,7 +66,7 @@ def clerk(server):
         yield running
 
 
-async def test_each_client_gets_each_event_once_and_in_order(server, clerk, folder):
+async def test_each_client_gets_each_event_once_and_in_order(server, clerk, tmp_path):
     names = []
 
     def begin(count):
@@ -84,7 +74,7 @@ async def test_each_client_gets_each_event_once_and_in_order(server, clerk, fold
         names.extend(new)
         clerk.begin(*(f"IX {name}" for name in new))
 
-    async with clients(folder, server) as started:
+    async with clients(tmp_path, server) as started:
         for before, meanwhile in BURSTS:
             begin(before)
             await all_until(started, len(names) - before + min(before, AWAITED))

@@ -246,7 +246,7 @@ async def test_a_channel_layer_that_quotes_what_it_cannot_send(logged, monkeypat
     assert await told()  # whose failures before this test are over by it
     monkeypatch.setattr(get_channel_layer(), "group_send", refuse)
     assert await told()
-    assert "The channel layer does not send: ConnectionError" in logged()
+    assert "The channel layer is away: ConnectionError" in logged()
     assert_unseen(logged())
 
 

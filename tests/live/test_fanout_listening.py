@@ -249,7 +249,7 @@ async def test_while_the_layer_is_away_events_come_by_the_log(hub, layer, settin
     await until(lambda: place.got == [1, 2, 3])
     assert ("lost",) not in socket.told
     # One line when it goes, however often it is tried, and one when it is back.
-    lines = [record.getMessage() for record in caplog.records if record.name == "live.fanout"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "live.outage"]
     assert lines == [
         "The channel layer is away: ConnectionResetError",
         "The channel layer is back",

@@ -304,7 +304,7 @@ async def test_looks_wait_for_a_database_that_is_away_and_log_one_line(user, mon
 
     monkeypatch.setattr(rights, "RETRY_SECONDS", 0.001)
     # The real one is there, and whoever else asks it would say that it is back.
-    monkeypatch.setattr(outage.Outage, "is_over", lambda _: None)
+    monkeypatch.setattr(outage.Outage, "is_over", lambda *_: None)
     async with Wire(Consumer.as_asgi(), user) as one, Wire(Consumer.as_asgi(), user) as two:
         for wire in (one, two):
             assert await wire.subscribe(SECRETS) == []

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from live import metrics, sender
+from live import metrics, sender, supervision
 from live.sender import HUB_GROUP, Sender
 
 SECONDS = 20
@@ -58,7 +58,7 @@ def sending(layer):
     yield sending
     layer.release()
     assert sending.flush(SECONDS)
-    sending._loop.call_soon_threadsafe(sending._loop.stop)
+    sending.close()
 
 
 def logged(last, *records):
@@ -183,7 +183,7 @@ def test_a_message_that_takes_too_long_is_given_up(sending, layer, monkeypatch, 
     sending.put(logged(2, b"2"))
     assert sending.flush(SECONDS)
     assert layer.sent == [logged(2, b"2")]
-    assert "The channel layer does not send: TimeoutError" in caplog.text
+    assert "The channel layer is away: TimeoutError" in caplog.text
 
 
 # ---- a layer that fails
@@ -205,7 +205,7 @@ def test_a_failure_costs_one_message(sending, layer, failure, caplog):
     sending.put(logged(2, b"2"))
     assert sending.flush(SECONDS)
     assert layer.sent == [logged(2, b"2")]
-    assert f"The channel layer does not send: {type(failure).__name__}" in caplog.text
+    assert f"The channel layer is away: {type(failure).__name__}" in caplog.text
     assert SECRET not in caplog.text
 
 
@@ -220,6 +220,27 @@ def test_a_layer_that_stays_away_is_reported_once(sending, layer, caplog):
         sending.put(logged(9))
         assert sending.flush(SECONDS)
     assert len(caplog.records) == 2
+
+
+def test_what_waits_is_sent_after_the_thread_has_failed(sending, layer, monkeypatch, caplog):
+    monkeypatch.setattr(supervision, "FIRST_DELAY_SECONDS", 0.001)
+    send = Sender._send
+
+    async def fail_once(self, message):
+        monkeypatch.setattr(Sender, "_send", send)
+        raise Unexpected(SECRET)
+
+    restarts = metrics.restarts.labels(task="send")
+    before = restarts._value.get()
+    monkeypatch.setattr(Sender, "_send", fail_once)
+    for number in (1, 2, 3):
+        sending.put(logged(number, b"x"))
+    assert sending.flush(SECONDS)
+    # What it had in hand is in the log; what waited is not forgotten.
+    assert layer.sent == [logged(2, b"x"), logged(3, b"x")]
+    assert restarts._value.get() == before + 1
+    assert "The task 'send' failed, and starts again: Unexpected" in caplog.text
+    assert SECRET not in caplog.text
 
 
 # ---- processes

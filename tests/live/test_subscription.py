@@ -189,7 +189,7 @@ async def test_a_layer_that_fails_does_not_fail_what_is_committed(heard, monkeyp
     # Whoever misses the message reads the log.
     assert (users, unpack(records.unpack(packed).body)) == (1, SECRET)
     errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    assert errors == ["The channel layer does not send: ConnectionRefusedError"]
+    assert errors == ["The channel layer is away: ConnectionRefusedError"]
     assert SECRET not in caplog.text
 
 

@@ -56,7 +56,7 @@ def test_an_answer_has_the_strict_policy_too(client):
 
 def test_static_files_have_the_policy_too(client, settings):
     # A worker goes by the policy of its own script, not by the page's.
-    settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+    settings.SERVESTATIC_AUTOREFRESH = settings.SERVESTATIC_USE_FINDERS = True
     assert finders.find("server/page.css")
     response = client.get("/static/server/page.css")
     assert response.status_code == 200

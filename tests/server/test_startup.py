@@ -99,6 +99,18 @@ def test_a_database_that_is_as_needed_passes():
     assert run_checks(tags=[Tags.database], databases=["default"]) == []
 
 
+@pytest.mark.parametrize("server", ["daphne", "gunicorn"])
+def test_files_that_nobody_collected_are_named_with_what_to_run(server, tmp_path):
+    text = run(
+        SERVERS[server],
+        SECRET_KEY="s" * 50,
+        DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
+        STATIC_ROOT=str(tmp_path),
+    )
+    assert f"No static files are collected in {tmp_path}" in text
+    assert "Run `python manage.py collectstatic --noinput`." in text
+
+
 # ---- the port
 
 

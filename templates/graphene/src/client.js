@@ -1,5 +1,7 @@
 import { createClient } from "graphql-ws";
 
+import { gettext, interpolate } from "./i18n.js";
+
 const PING_EVERY_MS = 20_000;
 const PONG_WITHIN_MS = 5_000;
 const LONGEST_RETRY_WAIT_MS = 10_000;
@@ -57,8 +59,9 @@ function mayBeMended({ code }) {
 }
 
 function whatToDo(event) {
-  if (event?.code === FORBIDDEN) return "access refused, log in again";
-  return `${event?.reason || event?.message || "closed"}, reload the page`;
+  if (event?.code === FORBIDDEN) return gettext("access refused, log in again");
+  const why = event?.reason || event?.message || gettext("closed");
+  return interpolate(gettext("%(why)s, reload the page"), { why }, true);
 }
 
 /** A pulled network cable closes no socket: only the missing pong tells. */

@@ -1,6 +1,8 @@
+import { gettext, interpolate } from "./i18n.js";
+
 /**
- * What the page knows of its connection, shown in a status element: its text is the state, its
- * `data-state` the state's first word, for the style sheet.
+ * What the page knows of its connection, shown in a status element: its text says the state in the
+ * reader's language, its `data-state` names it for the style sheet.
  */
 export class ConnectionState {
   #element;
@@ -22,26 +24,27 @@ export class ConnectionState {
 
   /** The first attempt; later ones stay "retrying", so no screen reader announces each of them. */
   connecting() {
-    if (this.#element.dataset.state !== "disconnected") this.#show("connecting");
+    if (this.#element.dataset.state !== "disconnected") this.#show("connecting", gettext("connecting"));
   }
 
   connected() {
-    this.#show("connected");
+    this.#show("connected", gettext("connected"));
   }
 
   lost() {
-    this.#show("disconnected – retrying");
+    this.#show("disconnected", gettext("disconnected – retrying"));
   }
 
   /** @param {string} whatToDo why, and how the reader gets on */
   end(whatToDo) {
-    this.#show(`disconnected – ${whatToDo}`);
+    const text = gettext("disconnected – %(whatToDo)s");
+    this.#show("disconnected", interpolate(text, { whatToDo }, true));
     this.#ended = true;
   }
 
-  #show(text) {
+  #show(state, text) {
     if (this.#ended || this.#element.textContent === text) return;
     this.#element.textContent = text;
-    this.#element.dataset.state = text.split(" ", 1)[0];
+    this.#element.dataset.state = state;
   }
 }

@@ -1,8 +1,14 @@
-const SUBSCRIPTION = `# Run this (Ctrl-Enter), then register a patient
-# in the admin or in another window.
-# onNewPatient(category: "X") is for one category.
-# With cursor and $after it goes on where it was
-# when the server comes back.
+import { gettext } from "./i18n.js";
+
+const EXPLANATION = gettext(
+  "Run this (Ctrl-Enter), then register a patient\n" +
+    "in the admin or in another window.\n" +
+    'onNewPatient(category: "X") is for one category.\n' +
+    "With cursor and $after it goes on where it was\n" +
+    "when the server comes back.",
+);
+
+const SUBSCRIPTION = `${EXPLANATION.replace(/^/gm, "# ")}
 subscription NewPatients($after: String) {
   onNewPatient(after: $after) {
     cursor

@@ -1,9 +1,13 @@
+import { gettext } from "./i18n.js";
 import { findOperation } from "./operation.js";
 import { Sink } from "./sink.js";
 
 const POSITION = { query: "{ position }" };
-const RESUMED = "Subscribed again after the last event; none is missing.";
-const AGAIN = "Subscribed again; events in between may be missing (select cursor, pass after: $after).";
+const LOST = gettext("Connection lost before the answer: look whether the mutation ran.");
+const RESUMED = gettext("Subscribed again after the last event; none is missing.");
+const AGAIN = gettext(
+  "Subscribed again; events in between may be missing (select cursor, pass after: $after).",
+);
 
 /**
  * GraphiQL's fetcher over one socket client: each operation, introspection included, becomes an
@@ -33,7 +37,7 @@ export function createSocketFetcher(client, state, events) {
   });
 
   function start(send, payload, sink, operation) {
-    if (state.isEnded) return refuse(sink, "Disconnected: reload the page.");
+    if (state.isEnded) return refuse(sink, gettext("Disconnected: reload the page."));
     return send(payload, sink, operation.place);
   }
 
@@ -43,10 +47,10 @@ export function createSocketFetcher(client, state, events) {
 
   /** Sent once or not at all: after a lost connection the client would send it a second time. */
   function sendMutation(payload, sink) {
-    if (!state.isConnected) return refuse(sink, "Not connected: the mutation was not sent.");
+    if (!state.isConnected) return refuse(sink, gettext("Not connected: the mutation was not sent."));
     const unlisten = client.on("closed", () => {
       stop();
-      sink.error([{ message: "Connection lost before the answer: look whether the mutation ran." }]);
+      sink.error([{ message: LOST }]);
     });
     const dispose = client.subscribe(payload, {
       next: sink.next,
@@ -89,7 +93,7 @@ export function createSocketFetcher(client, state, events) {
     const next = (result) => {
       if (isConfirmation(result)) {
         const resumed = place && payload.variables?.[place.variable];
-        events.addNote(confirmed ? (resumed ? RESUMED : AGAIN) : "Subscribed.");
+        events.addNote(confirmed ? (resumed ? RESUMED : AGAIN) : gettext("Subscribed."));
         confirmed = true;
         return;
       }

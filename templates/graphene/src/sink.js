@@ -1,3 +1,5 @@
+import { gettext, interpolate } from "./i18n.js";
+
 /**
  * What graphql-ws tells of one operation, passed on to GraphiQL's observer: failures as a GraphQL
  * response (GraphiQL would show an Error with its stack), and nothing after the end. graphql-ws
@@ -33,6 +35,7 @@ export class Sink {
 }
 
 function describe({ code, reason, message }) {
-  if (code === undefined) return message || "The server cannot be reached.";
-  return `The connection was closed: ${reason || "no reason given"} (${code}).`;
+  if (code === undefined) return message || gettext("The server cannot be reached.");
+  const why = reason || gettext("no reason given");
+  return interpolate(gettext("The connection was closed: %(why)s (%(code)s)."), { why, code }, true);
 }

@@ -21,8 +21,11 @@ LIMITS = {
     "REQUESTS_PER_SECOND_OF_CLIENT": 1_000_000,
     "REQUESTS_AT_ONCE_OF_CLIENT": 1_000_000,
 }
-# As in production, but without TLS.
-PLAIN_HTTP = {"DEBUG": "off", "SECURE_COOKIES": "off", "SECURE_SSL_REDIRECT": "off"}
+# As in production, but without TLS; and without pages, so that no files need be collected.
+PLAIN_HTTP = {
+    **{"DEBUG": "off", "SECURE_COOKIES": "off", "SECURE_SSL_REDIRECT": "off"},
+    "CHECK_AT_START": "off",
+}
 USER = "nurse"
 
 

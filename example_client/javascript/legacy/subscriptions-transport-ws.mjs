@@ -1,4 +1,3 @@
-// snippet
 import { SubscriptionClient } from "subscriptions-transport-ws";
 import WebSocket from "ws";
 import { logIn, withCookie } from "../session.mjs";
@@ -32,13 +31,3 @@ const subscription = client
     },
     error: (error) => console.error("failed:", error),
   });
-// end of snippet
-
-import { obey } from "../obey.mjs";
-
-await obey({
-  run: (operation) =>
-    new Promise((next, error) => client.request(operation).subscribe({ next, error })),
-  unsubscribe: () => subscription.unsubscribe(),
-  close: () => client.close(),
-});

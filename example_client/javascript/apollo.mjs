@@ -1,4 +1,3 @@
-// snippet
 import { ApolloClient, ApolloLink, gql, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { createClient } from "graphql-ws";
@@ -48,13 +47,4 @@ const subscription = client
 // it is seen on the socket. From then on nothing is missed.
 socket.on("message", ({ type, payload }) => {
   if (type === "next" && payload.data === null) console.log("ready");
-});
-// end of snippet
-
-import { obey, obeyApollo } from "./obey.mjs";
-
-await obey({
-  run: obeyApollo(client, gql),
-  unsubscribe: () => subscription.unsubscribe(),
-  close: () => socket.dispose(),
 });

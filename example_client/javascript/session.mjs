@@ -1,4 +1,3 @@
-// snippet
 // Only Node needs this: a browser keeps the session's cookie, and sends it by itself.
 export async function logIn(url, username, password) {
   const query = `mutation ($username: String!, $password: String!) {
@@ -20,4 +19,3 @@ export const withCookie = (WebSocket, cookie) =>
       super(url, protocols, { headers: { Cookie: cookie } });
     }
   };
-// end of snippet

@@ -1,4 +1,3 @@
-// snippet
 import { ApolloClient, ApolloLink, gql, InMemoryCache, Observable } from "@apollo/client/core/index.js";
 import { WebSocketLink } from "@apollo/client/link/ws/index.js";
 import { SubscriptionClient } from "subscriptions-transport-ws";
@@ -40,12 +39,3 @@ const subscription = client
     next: ({ data }) => console.log(data ? JSON.stringify(data.onNewPatient) : "ready"),
     error: (error) => console.error("failed:", error),
   });
-// end of snippet
-
-import { obey, obeyApollo } from "../obey.mjs";
-
-await obey({
-  run: obeyApollo(client, gql),
-  unsubscribe: () => subscription.unsubscribe(),
-  close: () => socket.close(),
-});

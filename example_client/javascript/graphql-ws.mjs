@@ -1,4 +1,3 @@
-// snippet
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { logIn, withCookie } from "./session.mjs";
@@ -34,14 +33,3 @@ const unsubscribe = client.subscribe(
     complete: () => {},
   },
 );
-// end of snippet
-
-import { obey } from "./obey.mjs";
-
-await obey({
-  async run(operation) {
-    for await (const result of client.iterate(operation)) return result;
-  },
-  unsubscribe,
-  close: () => client.dispose(),
-});

@@ -1,0 +1,113 @@
+"""A page's files as production serves them: collected, hashed, compressed, kept for a year."""
+
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.e2e.graphiql_page import GraphiqlPage
+from tests.e2e.programs import missing
+from tests.e2e.servers import ROOT, Server
+
+# As in production, but without TLS.
+PLAIN_HTTP = {"DEBUG": "off", "SECURE_COOKIES": "off", "SECURE_SSL_REDIRECT": "off"}
+# Of all that GraphiQL's page loads; uncompressed it is more than 6 MB.
+MOST_BYTES = 2_200_000
+HASHED = re.compile(r"\.[0-9a-f]{12}\.\w+$|-[\w-]{8}\.\w+$")
+YEAR_SECONDS = 31_536_000
+
+
+@pytest.fixture(scope="module", params=["daphne", "gunicorn"])
+def production(request, tmp_path_factory):
+    """A server with DEBUG off, whose static files were collected."""
+    if not (ROOT / "templates" / "graphene" / "dist" / "graphiql.js").exists():
+        missing("GraphiQL is not built: make assets")
+    folder = tmp_path_factory.mktemp("production")
+    environment = {**PLAIN_HTTP, "STATIC_ROOT": str(folder / "static")}
+    server = Server(folder, kind=request.param, environment=environment).prepare()
+    server.manage("collectstatic", "--noinput")
+    server.start()
+    yield server
+    server.stop()
+
+
+def fetch(url, method="GET", **headers):
+    """Return the status, the headers and the body of an answer, whatever the status."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, method=method, headers=names)
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status, response.headers, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def style_sheet(server):
+    """Return the address of the log-in page's style sheet."""
+    _, _, page = fetch(f"http://{server.host}/login/")
+    (path,) = re.findall(r'href="(/static/server/page[^"]*\.css)"', page.decode())
+    return f"http://{server.host}{path}"
+
+
+def test_graphiql_loads_compressed_files_that_may_be_kept(production, chromium):
+    page = chromium.new_page()
+    files = []
+    page.on("response", lambda answer: "/static/" in answer.url and files.append(answer))
+    graphiql = GraphiqlPage(page, f"http://{production.host}")
+    graphiql.open()
+    assert graphiql.console_errors == []
+    size = 0
+    for answer in files:
+        headers = answer.all_headers()
+        assert answer.status == 200, answer.url
+        assert HASHED.search(answer.url), answer.url
+        assert "immutable" in headers["cache-control"], answer.url
+        assert f"max-age={10 * YEAR_SECONDS}" in headers["cache-control"]
+        if answer.url.endswith((".js", ".css")):
+            assert headers["content-encoding"] == "gzip", answer.url
+        assert "script-src 'self'" in headers["content-security-policy"]
+        size += int(headers["content-length"])
+    assert len(files) > 5
+    assert size < MOST_BYTES
+    page.close()
+
+
+def test_no_server_complains_of_how_files_are_sent(production):
+    fetch(style_sheet(production))
+    assert "synchronous iterators" not in production.log
+
+
+def test_a_file_that_is_known_is_not_sent_again(production):
+    url = style_sheet(production)
+    _, headers, body = fetch(url)
+    assert body
+    status, _, body = fetch(url, If_Modified_Since=headers["Last-Modified"])
+    assert (status, body) == (304, b"")
+
+
+def test_who_takes_no_compression_gets_none_and_a_part_where_it_asks_for_one(production):
+    url = style_sheet(production)
+    _, headers, whole = fetch(url)
+    assert headers["Content-Encoding"] is None
+    status, headers, body = fetch(url, method="HEAD")
+    assert (status, headers["Content-Length"], body) == (200, str(len(whole)), b"")
+    status, headers, part = fetch(url, Range="bytes=5-14")
+    assert (status, part) == (206, whole[5:15])
+
+
+@pytest.mark.parametrize("path", ["/static/nothing.css", "/static/../manage.py", "/static/"])
+def test_what_is_no_file_is_not_found(production, path):
+    status, _, _ = fetch(f"http://{production.host}{path}")
+    assert status == 404
+
+
+def test_a_demos_missing_file_is_not_found(server):
+    status, _, _ = fetch(f"http://{server.host}/static/nothing.css")
+    assert status == 404
+    assert "Traceback" not in server.log
+
+
+def test_the_icon_that_browsers_ask_for_is_there(production):
+    status, headers, _ = fetch(f"http://{production.host}/favicon.ico")
+    assert (status, headers["Content-Type"]) == (200, "image/svg+xml")
