@@ -17,6 +17,7 @@ FILES = (
     "tests/live/test_sending.py",
     "tests/live/test_resume.py",
     "tests/e2e/log_on_postgres.py",
+    "tests/patients/test_discharging.py",  # who discharges or undoes at once waits for rows
 )
 # Three threads of it roll savepoints back and append again, which PostgreSQL may end as a
 # deadlock for one of them; log_on_postgres.py has the same with processes, which go on then.
