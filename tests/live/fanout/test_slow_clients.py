@@ -61,7 +61,7 @@ def is_idle():
 
 def reading():
     """Return how many subscriptions read from the log at their own pace."""
-    return sum(len(cohort.reading) for cohort in Hub.current()._cohorts.values())
+    return sum(len(cohort.catching_up) for cohort in Hub.current()._cohorts.values())
 
 
 # ---- the newest win
