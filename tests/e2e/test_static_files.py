@@ -32,6 +32,14 @@ def production(request, tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A server as `make run` starts it; nobody has collected its files."""
+    server = Server(tmp_path_factory.mktemp("demo"), kind="runserver").prepare().start()
+    yield server
+    server.stop()
+
+
 def fetch(url, method="GET", **headers):
     """Return the status, the headers and the body of an answer, whatever the status."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -102,10 +110,18 @@ def test_what_is_no_file_is_not_found(production, path):
     assert status == 404
 
 
-def test_a_demos_missing_file_is_not_found(server):
-    status, _, _ = fetch(f"http://{server.host}/static/nothing.css")
+def test_a_demos_file_has_the_headers_of_every_page(demo):
+    status, headers, _ = fetch(f"http://{demo.host}/static/server/page.css")
+    assert (status, headers["Cache-Control"]) == (200, "max-age=0, public")
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_demos_missing_file_is_not_found(demo):
+    status, _, _ = fetch(f"http://{demo.host}/static/nothing.css")
     assert status == 404
-    assert "Traceback" not in server.log
+    assert "Traceback" not in demo.log
 
 
 def test_the_icon_that_browsers_ask_for_is_there(production):
