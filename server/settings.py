@@ -244,6 +244,10 @@ if GRAPHIQL_DIST.is_dir():
     STATICFILES_DIRS.append(("graphene", GRAPHIQL_DIST))
 # A demo serves files as they are in the source tree, since nobody has collected them.
 SERVESTATIC_USE_FINDERS = DEBUG
+# All that is there, not only what the manifest names: a page that was opened before an update
+# still loads parts of the release before.
+SERVESTATIC_USE_STATIC_ROOT = not DEBUG
+SERVESTATIC_USE_MANIFEST = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -16,6 +16,8 @@ PLAIN_HTTP = {"DEBUG": "off", "SECURE_COOKIES": "off", "SECURE_SSL_REDIRECT": "o
 MOST_BYTES = 2_200_000
 HASHED = re.compile(r"\.[0-9a-f]{12}\.\w+$|-[\w-]{8}\.\w+$")
 YEAR_SECONDS = 31_536_000
+# What the release before has left in STATIC_ROOT.
+FORMER_PART = "graphene/chunks/page-0f0rmer_.js"
 
 
 @pytest.fixture(scope="module", params=["daphne", "gunicorn"])
@@ -26,6 +28,9 @@ def production(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("production")
     environment = {**PLAIN_HTTP, "STATIC_ROOT": str(folder / "static")}
     server = Server(folder, kind=request.param, environment=environment).prepare()
+    former = folder / "static" / FORMER_PART
+    former.parent.mkdir(parents=True)
+    former.write_text("export default 1;\n")
     server.manage("collectstatic", "--noinput")
     server.start()
     yield server
@@ -104,10 +109,22 @@ def test_who_takes_no_compression_gets_none_and_a_part_where_it_asks_for_one(pro
     assert (status, part) == (206, whole[5:15])
 
 
-@pytest.mark.parametrize("path", ["/static/nothing.css", "/static/../manage.py", "/static/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/static/nothing.css", "/static/../manage.py", "/static/"),
+        "/static/staticfiles.json",  # it has the dates and owners of all files
+    ],
+)
 def test_what_is_no_file_is_not_found(production, path):
     status, _, _ = fetch(f"http://{production.host}{path}")
     assert status == 404
+
+
+def test_a_page_that_was_opened_before_an_update_still_finds_its_parts(production):
+    status, headers, _ = fetch(f"http://{production.host}/static/{FORMER_PART}")
+    assert status == 200
+    assert "immutable" in headers["Cache-Control"]
 
 
 def test_a_demos_file_has_the_headers_of_every_page(demo):
