@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.apps import StaticFilesConfig
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core.checks import CheckMessage, Error
 from django.http import Http404, HttpRequest
@@ -57,9 +57,8 @@ def check_collected() -> list[CheckMessage]:
 
 def names() -> set[str]:
     """Return the names, as pages write them, of all files that `collectstatic` would collect."""
-    ignored = apps.get_app_config("staticfiles").ignore_patterns
     return {
         f"{prefix}/{path}" if (prefix := getattr(storage, "prefix", None)) else path
         for finder in finders.get_finders()
-        for path, storage in finder.list(ignored)
+        for path, storage in finder.list(StaticFilesConfig.ignore_patterns)
     }
