@@ -21,13 +21,13 @@ django.setup()
 
 from django.contrib.auth.models import User
 
-from live import log
-from live.clients import client_of
+from live.concurrency.threads import WorkerThreads
 from live.context import Context
-from live.cursor import Cursor
-from live.execution import Request, prepare, run
-from live.sender import sender
-from live.threads import WorkerThreads
+from live.execution.execution import Request, prepare, run
+from live.identity.rate_limits import client_of
+from live.log import store
+from live.log.announcer import sender
+from live.log.cursor import Cursor
 from server.schema import schema
 
 # With and without take turns, so that whatever else the machine does meets both.
@@ -74,7 +74,7 @@ def measure(patients: int) -> dict[str, list[float]]:
     blocks = max(1, patients // BLOCK)
     for _ in range(blocks):
         _add(sums["with"], create(BLOCK))
-        with patch.object(log, "append", without_log):
+        with patch.object(store, "append", without_log):
             _add(sums["without"], create(BLOCK))
     each = 1e6 / (blocks * BLOCK)
     return {how: [value * each for value in values] for how, values in sums.items()}

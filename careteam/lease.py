@@ -9,8 +9,8 @@ from typing import Any
 from careteam import attendance
 from careteam.attendance import Seat
 from careteam.conf import conf
-from live.supervision import keep_running
-from live.threads import in_worker_thread
+from live.concurrency.supervision import keep_running
+from live.concurrency.threads import in_worker_thread
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from careteam.conf import closed_rooms_hook, conf
 from careteam.models import LONGEST_ROOM_NAME, Room
 from careteam.text import BadText, room_key, tidy_name
 from live.errors import BadInput, Forbidden, Unauthenticated
-from live.recall import recall
+from live.identity.rights_cache import recall
 
 
 class RoomName(NamedTuple):

@@ -15,7 +15,7 @@ from careteam.text import BadText, room_key, tidy_text
 from live import history
 from live.errors import BadInput
 from live.history import Author
-from live.revocation import rights_changed
+from live.identity.revocation import rights_changed
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from django.dispatch import receiver
 from careteam.announcements import announce_message, announce_presence
 from careteam.attendance import presence_changed
 from careteam.models import ChatMessage, Room
-from live.revocation import rights_changed
+from live.identity.revocation import rights_changed
 
 
 @receiver(post_save, sender=ChatMessage, dispatch_uid="announce_written_message")

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from live.identity.tokens import revoke_token
+from live.log.append import one_batch
 from live.models import AccessToken
-from live.sending import one_batch
-from live.tokens import revoke_token
 
 
 class StateFilter(admin.SimpleListFilter):

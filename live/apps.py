@@ -11,7 +11,9 @@ class LiveConfig(AppConfig):
     def ready(self) -> None:
         from django.db.backends.signals import connection_created
 
-        from live import checks, outage, revocation  # noqa: F401  the checks register themselves
+        from live import checks  # noqa: F401  the checks register themselves
+        from live.concurrency import outage
+        from live.identity import revocation
 
         revocation.connect()
         connection_created.connect(outage.connected)

@@ -11,13 +11,13 @@ from django.contrib.auth import logout as django_logout
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from live import throttle
+from live.concurrency.threads import in_worker_thread
 from live.context import Context
 from live.errors import BadInput, Forbidden, Unauthenticated
+from live.identity import login_throttle
+from live.identity.sessions import find_sessions
+from live.identity.tokens import bearer_secret, find_token, revoke_token, token_is_valid
 from live.models import AccessToken
-from live.sessions import find_sessions
-from live.threads import in_worker_thread
-from live.tokens import bearer_secret, find_token, revoke_token, token_is_valid
 
 # Where a connection that came with a token keeps the token's id.
 TOKEN_ID = "access_token_id"  # noqa: S105  a key, no secret
@@ -166,7 +166,7 @@ def login(context: Context, *, username: str, password: str) -> bool:
     Raises RateLimited after too many failures. Sync: call it from a worker thread.
     """
     request = _request(context)
-    user = throttle.authenticate(request, username=username, password=password)
+    user = login_throttle.authenticate(request, username=username, password=password)
     if user is None:
         return False
     with _identity(context.channels_scope):
@@ -211,7 +211,7 @@ def _request(context: Context) -> HttpRequest:
     """Return what Django's log-in works on: the request, or one that stands for the socket."""
     if context.channels_scope is None:
         return context.request
-    return throttle.login_request(context.channels_scope)
+    return login_throttle.login_request(context.channels_scope)
 
 
 def keeps_cookies(context: Context) -> bool:

@@ -17,7 +17,8 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from graphql import ExecutionContext, GraphQLError, GraphQLFormattedError
 
-from live import metrics, outage
+from live import metrics
+from live.concurrency import outage
 
 logger = logging.getLogger(__name__)
 

@@ -74,7 +74,7 @@ class AccessToken(AtomicSave):
 
 
 class Log(models.Model):
-    """The event log's counter: one row, made when it is first needed (see live.log).
+    """The event log's counter: one row, made when it is first needed (see live.log.store).
 
     Whoever appends holds the row's lock until the end of the transaction. So numbers are
     given in the order of the commits, and one that rolls back leaves no hole.
@@ -91,7 +91,7 @@ class Log(models.Model):
 
 
 class LoggedEvent(models.Model):
-    """One record of the log, as live.records packs it."""
+    """One record of the log, as live.log.records packs it."""
 
     number = models.PositiveBigIntegerField(primary_key=True)
     packed = models.BinaryField()

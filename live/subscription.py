@@ -12,11 +12,17 @@ import graphene
 from graphene.utils.get_unbound_function import get_unbound_function
 from graphene.utils.props import props
 
-from live import records
-from live.payload import pack
-from live.records import Record
-from live.sending import send_on_commit, write
-from live.threads import from_memory, in_event_loop, in_worker_thread, is_async, reads_memory_only
+from live.concurrency.threads import (
+    from_memory,
+    in_event_loop,
+    in_worker_thread,
+    is_async,
+    reads_memory_only,
+)
+from live.log import records
+from live.log.append import send_on_commit, write
+from live.log.payload import pack
+from live.log.records import Record
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +118,7 @@ class Subscription(channels_graphql_ws.Subscription):
         Args:
             group: a group's name, or several (a subscription in two of them is told once);
                 None is every subscription of this class.
-            payload: what `live.payload.pack` takes, models included. It is packed now, so
+            payload: what `live.log.payload.pack` takes, models included. It is packed now, so
                 that later changes to a model in it are not sent.
             exclude_channel: the socket with this `info.context.channel_name` is not told: the
                 one whose mutation it is. Those who share a run go on sharing it. A client that

@@ -50,8 +50,10 @@ def _short(category: DiseaseCategory) -> str:
 
 
 def _minute(at: datetime) -> str:
-    """Return a time, as short as a column needs it and in one order in every country."""
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"
+    """Return a time to the minute, in one order in every country; it breaks after the date only."""
+    date, time = f"{timezone.localtime(at):%Y-%m-%d %H:%M}".split()
+    text = '<time datetime="{}"><span>{}</span> <span>{}</span></time>'
+    return format_html(text, at.isoformat(), date, time)
 
 
 @admin.register(DiseaseCategory)
@@ -129,11 +131,11 @@ class PatientAdmin(DischargeActions, HistoryAdmin):
         category = patient.category
         return format_html('<span title="{}">{}</span>', category.name, _short(category))
 
-    @admin.display(description=gettext_lazy("admitted at"), ordering="admitted_at")
+    @admin.display(description=gettext_lazy("admitted"), ordering="admitted_at")
     def admitted(self, patient: Patient) -> str:
         return _minute(patient.admitted_at)
 
-    @admin.display(description=gettext_lazy("discharged at"), ordering="discharged_at")
+    @admin.display(description=gettext_lazy("discharged"), ordering="discharged_at")
     def discharged(self, patient: Patient) -> str | None:
         return _minute(patient.discharged_at) if patient.discharged_at else None
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from live import history
-from live.sending import one_batch
+from live.log.append import one_batch
 from patients import discharge_texts as texts
 from patients import services
 from patients.models import Patient

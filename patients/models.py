@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from live.sending import one_batch
+from live.log.append import one_batch
 from patients.functions import Strip
 from patients.icd10 import short_name, shown_name
 from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here

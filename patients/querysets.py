@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models.signals import post_save
 
-from live.sending import one_batch
+from live.log.append import one_batch
 
 if TYPE_CHECKING:
     from patients.models import Patient

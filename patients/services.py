@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from live.sending import one_batch
+from live.log.append import one_batch
 from patients.models import Patient
 
 # What a discharge changes.

@@ -8,7 +8,7 @@ from django.db.models import ProtectedError, QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
-from live.revocation import rights_changed
+from live.identity.revocation import rights_changed
 from patients.announcements import announce_created, announce_deleted, announce_updated
 from patients.models import DiseaseCategory, Patient
 

@@ -9,7 +9,7 @@ from graphene_django import DjangoObjectType
 
 from live import auth
 from live.conf import conf
-from live.tokens import issue_token
+from live.identity.tokens import issue_token
 
 
 class UserType(DjangoObjectType):

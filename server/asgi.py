@@ -24,9 +24,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 from django.urls import path, re_path
 
-from live.consumer import LiveConsumer
-from live.handshake import AtHandshake, SessionUser
-from live.origin import OriginGuard, refuse
+from live.socket.consumer import LiveConsumer
+from live.socket.handshake import AtHandshake, SessionUser
+from live.socket.origin import OriginGuard, refuse
 from server.schema import schema
 
 

@@ -7,7 +7,7 @@ from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
 from careteam.services import rooms_close
-from live.revocation import rights_changed
+from live.identity.revocation import rights_changed
 from patients import selectors
 from patients.models import DiseaseCategory
 

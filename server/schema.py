@@ -5,7 +5,7 @@ import graphene
 from careteam.schema.mutations import CareTeamMutations
 from careteam.schema.queries import CareTeamQueries
 from careteam.schema.subscriptions import CareTeamSubscriptions
-from live.schema import LogQueries
+from live.execution.schema import LogQueries
 from patients.schema.imports import ImportMutations, ImportQueries, ImportSubscriptions
 from patients.schema.mutations import PatientMutations
 from patients.schema.queries import PatientQueries

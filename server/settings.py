@@ -114,12 +114,12 @@ REDIS_URL = env("REDIS_URL", default="")
 CHANNEL_LAYERS = {
     "default": (
         {
-            "BACKEND": "live.redis_layer.RedisLayer",
+            "BACKEND": "live.log.redis_layer.RedisLayer",
             "CONFIG": {"hosts": [REDIS_URL]},
         }
         if REDIS_URL
         else {
-            "BACKEND": "live.layers.LocalChannelLayer",
+            "BACKEND": "live.log.local_layer.LocalChannelLayer",
             # Beyond its capacity the hub reads the log, which is slower than being told.
             "CONFIG": {
                 "namespace": str(DATABASES["default"]["NAME"]),
@@ -215,10 +215,10 @@ AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_COOL_OFF_MINUTES", default=
 # A lock ends when its page says, also for a program that goes on with an old password.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_HANDLER = "live.login_failures.LoginThrottle"
-AXES_USERNAME_CALLABLE = "live.login_failures.attempted_name"
-AXES_CLIENT_IP_CALLABLE = "live.login_failures.client_address"
-AXES_LOCKOUT_CALLABLE = "live.throttle.lockout_response"
+AXES_HANDLER = "live.identity.login_failures.LoginThrottle"
+AXES_USERNAME_CALLABLE = "live.identity.login_failures.attempted_name"
+AXES_CLIENT_IP_CALLABLE = "live.identity.login_failures.client_address"
+AXES_LOCKOUT_CALLABLE = "live.identity.login_throttle.lockout_response"
 # Successful log-ins would be kept for ever, with everybody's address.
 AXES_DISABLE_ACCESS_LOG = True
 # Log lines have the address, which a firewall may read, and neither name nor browser.

@@ -6,13 +6,14 @@ from django.utils.decorators import method_decorator
 from django.views import csrf as django_csrf
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-import live.views
-from live import auth, http
+import live.http.views
+from live import auth
 from live.errors import Forbidden, LiveError
+from live.http import protocol
 from server import headers
 
 
-class GraphQLView(live.views.GraphQLView):
+class GraphQLView(live.http.views.GraphQLView):
     """The endpoint, with a Content-Security-Policy that lets GraphiQL work."""
 
     @method_decorator(csp_update(headers.GRAPHIQL))
@@ -35,7 +36,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Refuse a request that may come from a foreign page: JSON to those who ask for it."""
     accept = request.headers.get("Accept")
-    media_type = http.negotiate(accept, (http.HTML, *http.ANSWERS))
-    if media_type in http.ANSWERS:
-        return live.views.respond(http.refused([Forbidden("CSRF check failed.")], media_type))
+    media_type = protocol.negotiate(accept, (protocol.HTML, *protocol.ANSWERS))
+    if media_type in protocol.ANSWERS:
+        answer = protocol.refused([Forbidden("CSRF check failed.")], media_type)
+        return live.http.views.respond(answer)
     return django_csrf.csrf_failure(request, reason)

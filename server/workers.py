@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
 
-from live.frames import FrameProtocol
+from live.socket.uvicorn import FrameProtocol
 
 
 class Worker(UvicornWorker):
-    """uvicorn on uvloop; sockets by live.frames."""
+    """uvicorn on uvloop; sockets by live.socket.uvicorn."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",

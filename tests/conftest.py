@@ -40,7 +40,7 @@ def _own_channel_layer(settings, tmp_path):
 def _own_worker_threads():
     """End the test's worker threads, and with them their database connections."""
     yield
-    from live.threads import worker_pool
+    from live.concurrency.threads import worker_pool
 
     if worker_pool.cache_info().currsize:
         worker_pool().shutdown()
@@ -50,10 +50,11 @@ def _own_worker_threads():
 @pytest.fixture(autouse=True)
 def _nothing_recalled():
     """Forget what the test before left of users who may have had the same keys."""
-    from live import clients, outage, recall
+    from live.concurrency import outage
+    from live.identity import rate_limits, rights_cache
 
-    recall.forget()
-    clients.forget_all()
+    rights_cache.forget()
+    rate_limits.forget_all()
     for each in (outage.database, outage.channel_layer):
         each.is_over()
 

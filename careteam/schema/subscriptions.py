@@ -11,10 +11,10 @@ from careteam.lease import Lease
 from careteam.people import name_of, person_of
 from careteam.rooms import RoomRights, recalled_room_rights, room_named
 from live.auth import require_login
+from live.concurrency.threads import from_memory
 from live.errors import Forbidden
-from live.recall import recall
+from live.identity.rights_cache import recall
 from live.subscription import Subscription
-from live.threads import from_memory
 
 # The group of those who watch all rooms; a subscription is in this one or in its room's.
 ALL_ROOMS = "all"

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from live import history
-from live.sending import one_batch
+from live.log.append import one_batch
 from patients.importers.chapters import DEFAULT_CHAPTER
 from patients.importers.synthea import Admission
 from patients.models import DiseaseCategory, Patient

@@ -8,7 +8,7 @@ from graphene_django.forms.mutation import DjangoModelFormMutation
 from live import history
 from live.auth import require_permission
 from live.errors import NotFound
-from live.sending import one_batch
+from live.log.append import one_batch
 from patients import selectors, services
 from patients.forms import DeleteForm, DischargeForm, PatientChangeForm, PatientForm
 from patients.models import Patient

@@ -5,7 +5,7 @@ from typing import Any
 import graphene
 from django.db.models import QuerySet
 
-from live.connections import BoundedConnectionField
+from live.execution.connections import BoundedConnectionField
 from patients import selectors
 from patients.filters import filtered
 from patients.models import DiseaseCategory, Patient

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from live.auth import require_login
+from live.concurrency.threads import from_memory
 from live.errors import BadInput, Forbidden
-from live.recall import recall
+from live.identity.rights_cache import recall
 from live.subscription import Subscription
-from live.threads import from_memory
 from patients import selectors
 from patients.events import group_watched
 from patients.models import Patient

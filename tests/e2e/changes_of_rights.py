@@ -44,7 +44,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from live.models import AccessToken
-from live.tokens import issue_token, revoke_token
+from live.identity.tokens import issue_token, revoke_token
 from patients.models import DiseaseCategory, Patient
 VIEW = Permission.objects.get(codename="view_patient")
 LOGOUT = {"query": "mutation { logout { ok } }"}

@@ -13,11 +13,11 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from live import log
-from live.cursor import Cursor
+from live.log import store
+from live.log.cursor import Cursor
 from live.models import LoggedEvent
 from tests.e2e.servers import ROOT
-from tests.live.test_log import age, append, held
+from tests.live.log.test_store import age, append, held
 from tests.live.wire import TIMEOUT
 
 PROCESSES = 4
@@ -25,7 +25,7 @@ WRITER = """
 import django, json, random, sys
 django.setup()
 from django.db import OperationalError
-from tests.live.test_log import write_at_random
+from tests.live.log.test_store import write_at_random
 print("ready", flush=True)
 sys.stdin.readline()
 dice, name = random.Random(sys.argv[1]), sys.argv[1]
@@ -123,28 +123,28 @@ def test_processes_that_write_and_roll_back_at_once_leave_no_hole(monkeypatch):
     seen = []
     while any(writer.poll() is None for writer in writers.values()):
         # A reader who goes on from what it has had skips nothing.
-        page = log.read(len(seen) + 1, log.end().number)
+        page = store.read(len(seen) + 1, store.end().number)
         assert [number for number, _ in page] == list(
             range(len(seen) + 1, len(seen) + len(page) + 1)
         )
         seen += page
-    seen += log.read(len(seen) + 1, log.end().number)
+    seen += store.read(len(seen) + 1, store.end().number)
     texts = [packed.decode() for _, packed in seen]
     assert held() == list(enumerate(texts, 1))
     for name, writer in writers.items():
         written = json.loads(writer.communicate(timeout=TIMEOUT)[0])
         assert [text for text in texts if text.startswith(name)] == written
-    assert log.end().number == len(texts)
+    assert store.end().number == len(texts)
 
 
 @pytest.mark.parametrize("rolls_back", [False, True])
 def test_who_writes_meanwhile_waits_and_takes_the_next_number(threads, rolls_back):
     append("one")
-    first = Held(threads, lambda: log.append([b"two", b"three"]), rolls_back)
+    first = Held(threads, lambda: store.append([b"two", b"three"]), rolls_back)
     second = threads.submit(append, "last")
     wait_for_waiting()
     # Nobody sees a number whose events may never be.
-    assert log.end().number == 1
+    assert store.end().number == 1
     assert held() == [(1, "one")]
     assert first.let().number == 3
     assert second.result(TIMEOUT).number == (2 if rolls_back else 4)
@@ -154,11 +154,11 @@ def test_who_writes_meanwhile_waits_and_takes_the_next_number(threads, rolls_bac
 
 def test_a_savepoint_that_rolls_back_gives_its_numbers_back(threads):
     def write():
-        log.append([b"one"])
+        store.append([b"one"])
         with transaction.atomic():
-            log.append([b"never", b"never either"])
+            store.append([b"never", b"never either"])
             transaction.set_rollback(True)
-        return log.append([b"two"])
+        return store.append([b"two"])
 
     first = Held(threads, write)
     second = threads.submit(append, "three")
@@ -172,14 +172,14 @@ def test_a_savepoint_that_rolls_back_gives_its_numbers_back(threads):
 
 
 def prune():
-    return log.prune(timezone.now() - timedelta(days=1))
+    return store.prune(timezone.now() - timedelta(days=1))
 
 
 def test_a_writer_commits_while_a_batch_is_being_pruned(threads, monkeypatch):
-    monkeypatch.setattr(log, "PRUNED_AT_ONCE", 3)
+    monkeypatch.setattr(store, "PRUNED_AT_ONCE", 3)
     append(*"abcdef")
     age(*range(1, 7))
-    pruning = Held(threads, lambda: log._prune_some(timezone.now() - timedelta(days=1)))
+    pruning = Held(threads, lambda: store._prune_some(timezone.now() - timedelta(days=1)))
     with quickly():
         assert append("new").number == 7
     assert [number for number, _ in held()] == [1, 2, 3, 4, 5, 6, 7]
@@ -192,7 +192,7 @@ def test_a_writer_commits_while_a_batch_is_being_pruned(threads, monkeypatch):
 def test_it_prunes_while_a_writer_has_not_committed(threads):
     append(*"abc")
     age(1, 2, 3)
-    writing = Held(threads, lambda: log.append([b"new"]))
+    writing = Held(threads, lambda: store.append([b"new"]))
     with quickly():
         assert prune() == 3
         assert held() == []
@@ -201,7 +201,7 @@ def test_it_prunes_while_a_writer_has_not_committed(threads):
 
 
 def test_two_that_prune_at_once_prune_each_record_once(threads, monkeypatch):
-    monkeypatch.setattr(log, "PRUNED_AT_ONCE", 7)
+    monkeypatch.setattr(store, "PRUNED_AT_ONCE", 7)
     append(*map(str, range(300)))
     age(*range(1, 281))
     both = [threads.submit(prune) for _ in range(2)]
@@ -222,12 +222,12 @@ def test_a_batch_that_is_rolled_back_is_pruned_the_next_time(threads):
 
 def test_a_new_epoch_waits_for_who_is_writing_and_takes_what_they_wrote(threads):
     before = append("one")
-    writing = Held(threads, lambda: log.append([b"two"]))
+    writing = Held(threads, lambda: store.append([b"two"]))
     command = threads.submit(call_command, "new_epoch", verbosity=0)
     wait_for_waiting()
     assert writing.let() == Cursor(before.epoch, 2)
     command.result(TIMEOUT)
-    end = log.end()
+    end = store.end()
     assert (end.epoch != before.epoch, end.number) == (True, 2)
-    assert not log.extent().reaches(before)
+    assert not store.extent().reaches(before)
     assert append("three") == Cursor(end.epoch, 3)

@@ -13,14 +13,15 @@ from tests.e2e.services import postgres_binaries, postgres_server
 
 # What is tested on SQLite otherwise, and what cannot be.
 FILES = (
-    "tests/live/test_log.py",
-    "tests/live/test_sending.py",
-    "tests/live/test_resume.py",
+    "tests/live/log/test_store.py",
+    "tests/live/log/test_append.py",
+    "tests/live/fanout/test_resume.py",
     "tests/e2e/log_on_postgres.py",
+    "tests/patients/test_discharging.py",  # who discharges or undoes at once waits for rows
 )
 # Three threads of it roll savepoints back and append again, which PostgreSQL may end as a
 # deadlock for one of them; log_on_postgres.py has the same with processes, which go on then.
-NOT_ALWAYS = "tests/live/test_log.py::test_a_reader_always_sees_a_whole_log"
+NOT_ALWAYS = "tests/live/log/test_store.py::test_a_reader_always_sees_a_whole_log"
 SECONDS = 600
 
 

@@ -90,9 +90,9 @@ async def test_each_outage_is_two_lines_however_many_meet_it(installation):
 
     found = [re.sub(r"\w*Error$", "…", line) for line in lines(server)]
     assert found == [
-        "ERROR live.outage: The channel layer is away: …",
-        "WARNING live.outage: The channel layer is back",
-        "ERROR live.outage: The database is away: …",
-        "WARNING live.outage: The database is back",
+        "ERROR live.concurrency.outage: The channel layer is away: …",
+        "WARNING live.concurrency.outage: The channel layer is back",
+        "ERROR live.concurrency.outage: The database is away: …",
+        "WARNING live.concurrency.outage: The database is back",
     ]
     assert "Traceback" not in server.log

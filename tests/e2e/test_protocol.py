@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.clients import LEGACY, SUBPROTOCOLS, TIMEOUT, TRANSPORT_WS, Browser
-from tests.e2e.programs import require_npm_clients
-from tests.e2e.servers import ROOT, Server
+from tests.e2e.programs import JAVASCRIPT, require_npm_clients
+from tests.e2e.servers import Server
 from tests.garbage import frames
 from tests.protocol_table import (
     ON_NEW_PATIENT,
@@ -353,11 +353,10 @@ process.exit();
 
 def test_npms_client_reacts_to_each_close_code_as_documented():
     node = require_npm_clients()
-    folder = ROOT / "tests" / "e2e" / "npm"
     documented = {code: reaction for code, _, _, reaction in close_codes()}
     done = subprocess.run(
         [node, "--input-type=module", "-e", REACTIONS, json.dumps(list(map(int, documented)))],
-        cwd=folder,
+        cwd=JAVASCRIPT,
         capture_output=True,
         text=True,
         timeout=60,

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from live.protocol import SUBPROTOCOLS
+from live.socket.protocol import SUBPROTOCOLS
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def subprotocol(request):
 @pytest.fixture
 def quick(settings, monkeypatch):
     """Look at sockets' times and identities without long waits."""
-    monkeypatch.setattr("live.pulse.BEAT_SECONDS", 0.01)
+    monkeypatch.setattr("live.fanout.housekeeping.BEAT_SECONDS", 0.01)
     settings.LIVE = {"RECHECK_EVERY": 0.02}
 
 

@@ -6,11 +6,11 @@ import math
 
 from graphql import ExecutionResult
 
-from live import records
-from live.cursor import Cursor
-from live.events import Event
-from live.payload import pack
-from live.shelf import Shelf
+from live.fanout.event_buffer import Shelf
+from live.log import records
+from live.log.cursor import Cursor
+from live.log.events import Event
+from live.log.payload import pack
 
 EPOCH = 7
 
@@ -169,7 +169,7 @@ class MemoryLog:
         return number, self.rows[number]
 
     async def read(self, first, last):
-        """Read as `live.log.read` does."""
+        """Read as `live.log.store.read` does."""
         self.reads.append((first, last))
         await asyncio.sleep(0)
         numbers = range(first, last + 1)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from live.cursor import Cursor
+from live.log.cursor import Cursor
 
 
 class FakeLog:
-    """Has the `end` and `read` of live.log, as they are called from an event loop."""
+    """Has the `end` and `read` of live.log.store, as they are called from an event loop."""
 
     def __init__(self):
         self.epoch, self.last = 1, 0

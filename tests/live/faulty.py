@@ -6,8 +6,8 @@ import graphene
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 
-from live.consumer import LiveConsumer
-from live.payload import PayloadError
+from live.log.payload import PayloadError
+from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
 
 NAME = "Jane Roe-Doe"

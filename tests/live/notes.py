@@ -5,12 +5,12 @@ import asyncio
 import graphene
 from asgiref.sync import sync_to_async
 
-from live import log
-from live.consumer import LiveConsumer
-from live.cursor import decode
-from live.schema import LogQueries
+from live.concurrency.threads import from_memory
+from live.execution.schema import LogQueries
+from live.log import store
+from live.log.cursor import decode
+from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
-from live.threads import from_memory
 from tests.live.wire import Wire
 
 NOTES = "subscription ($after: String) { event: onNote(after: $after) { cursor text } }"
@@ -125,7 +125,7 @@ async def write(*texts, topic=None, kind=OnNote):
 
 async def position():
     """Return the log's end."""
-    return await sync_to_async(log.position)()
+    return await sync_to_async(store.position)()
 
 
 async def read(wire, count):

@@ -1,6 +1,6 @@
 """A subscription in a hub, as the engine's tests use it, and what the engine's gauges show."""
 
-from live.cohort import Member
+from live.fanout.cohort import Member
 from tests.live.engine import Client
 
 

@@ -7,8 +7,8 @@ import graphene
 from asgiref.sync import sync_to_async
 
 from live.auth import require_permission
-from live.consumer import LiveConsumer
-from live.fanout import Hub
+from live.fanout.hub import Hub
+from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
 
 VIEW = "patients.view_patient"

@@ -8,10 +8,10 @@ import graphene
 from channels.testing import WebsocketCommunicator
 from graphene.types.generic import GenericScalar
 
-from live import consumer
-from live.consumer import LiveConsumer
 from live.errors import Forbidden
-from live.protocol import TRANSPORT_WS
+from live.socket import consumer
+from live.socket.consumer import LiveConsumer
+from live.socket.protocol import TRANSPORT_WS
 from live.subscription import Subscription
 
 SECONDS = 5

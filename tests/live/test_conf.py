@@ -41,7 +41,7 @@ def test_every_default_has_its_reason_above_it(name):
 @pytest.mark.parametrize("name", [name for name, value in DEFAULTS.items() if value is not None])
 def test_every_default_is_used_by_the_engine(name):
     engine = Path(module.__file__).parent
-    sources = [*engine.glob("*.py"), engine.parent / "server" / "accounts.py"]
+    sources = [*engine.rglob("*.py"), engine.parent / "server" / "accounts.py"]
     assert any(f"conf.{name}" in source.read_text() for source in sources)
 
 

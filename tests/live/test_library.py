@@ -12,7 +12,7 @@ import graphene
 import pytest
 from channels_graphql_ws import GraphqlWsConsumer
 
-from live.consumer import LiveConsumer
+from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
 
 

@@ -11,10 +11,10 @@ from django.contrib.auth.models import User
 from django.core.management import BaseCommand, call_command
 from django.db import connections, transaction
 
-from live import log, records
-from live.payload import PayloadError, unpack
-from live.records import Kind
-from live.sender import HUB_GROUP, sender
+from live.log import records, store
+from live.log.announcer import HUB_GROUP, sender
+from live.log.payload import PayloadError, unpack
+from live.log.records import Kind
 from live.subscription import Subscription
 
 SECRET = "Ada Lovelace"
@@ -180,7 +180,7 @@ async def test_a_layer_that_fails_does_not_fail_what_is_committed(heard, monkeyp
             OnCall.broadcast(payload=SECRET)
             User.objects.create_user("a")
         assert sender().flush(SECONDS)
-        return User.objects.count(), log.read(1, 9)
+        return User.objects.count(), store.read(1, 9)
 
     await OnCall.broadcast(payload=1)
     assert await heard.payloads(1) == [1]
@@ -272,7 +272,7 @@ async def test_what_is_not_durable_is_sent_on_commit_and_not_kept(heard):
                 OnPassing.broadcast_sync(payload="rolled back")
                 transaction.set_rollback(True)
         OnPassing.unsubscribe(group="a")
-        return log.read(1, 9)
+        return store.read(1, 9)
 
     await OnPassing.broadcast(payload=0)
     assert await in_thread(write) == []

@@ -7,9 +7,9 @@ import graphene
 from django.db import connections
 from graphene.types.generic import GenericScalar
 
-from live.consumer import LiveConsumer
+from live.concurrency.threads import from_memory
+from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
-from live.threads import from_memory
 from tests.live.wire import Wire
 
 SECRET = "Ada Lovelace"

@@ -5,6 +5,7 @@ import datetime
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 
 from patients import admin
 from patients.models import Patient
@@ -215,6 +216,24 @@ def test_what_does_not_fit_is_a_form_error_and_writes_nothing(doctors, patients,
     assert response.status_code == 200
     assert response.context["adminform"].form.errors
     assert list(Patient.objects.values()) == before
+
+
+# What these are is obvious.
+WITHOUT_HELP = {"name"}
+
+
+@pytest.mark.parametrize("model", ["patient", "diseasecategory"])
+def test_each_field_has_a_help_text_in_both_languages(admin_client, model):
+    url = reverse(f"admin:patients_{model}_add")
+    texts = []
+    for language in ("en", "fr"):
+        with override(language):
+            response = admin_client.get(url, headers={"accept-language": language})
+            form = response.context["adminform"].form
+            texts.append({name: str(field.help_text) for name, field in form.fields.items()})
+    english, french = texts
+    assert {name for name, text in english.items() if not text} <= WITHOUT_HELP
+    assert {name for name, text in english.items() if text and french[name] == text} == set()
 
 
 def test_a_form_can_discharge(doctors, patients):

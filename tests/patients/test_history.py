@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from live import history, sending
-from live.tokens import issue_token
+from live import history
+from live.identity.tokens import issue_token
+from live.log import append
 from patients.models import Patient
 from server.asgi import application
 from tests.careteam.sockets import SocketOf
@@ -119,7 +120,7 @@ def test_what_is_rolled_back_leaves_none(doctor, ann, monkeypatch, mutation):
         raise IntegrityError
 
     before = list(Patient.objects.values())
-    monkeypatch.setattr(sending, "_append", fails)
+    monkeypatch.setattr(append, "_append", fails)
     assert "errors" in ask(doctor, mutation, id=id_of(ann))
     assert list(Patient.objects.values()) == before
     assert noted() == []

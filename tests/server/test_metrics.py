@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 from live import metrics
 from live.errors import LiveError, format_error
-from live.tokens import issue_token, revoke_token
+from live.identity.tokens import issue_token, revoke_token
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ import pytest
 from channels.testing import WebsocketCommunicator
 from django.test import AsyncClient, Client
 
-from live.fanout import Hub
+from live.fanout.hub import Hub
 from patients.models import Patient
 from server.asgi import application
 

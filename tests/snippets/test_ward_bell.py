@@ -4,7 +4,7 @@ import pytest
 from channels_graphql_ws.testing import GraphqlWsClient, GraphqlWsTransport
 from django.contrib.auth.models import AnonymousUser, User
 
-from live.consumer import LiveConsumer
+from live.socket.consumer import LiveConsumer
 from tests.snippets.ward_bell import schema
 
 LISTEN = "subscription ($ward: String!) { onBell(ward: $ward) { text } }"

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from live.tokens import issue_token
+from live.identity.tokens import issue_token
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

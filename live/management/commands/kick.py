@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from live import records
-from live.sending import write
+from live.log import records
+from live.log.append import write
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from live import log
+from live.log import store
 from live.models import AccessToken
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
-        deleted = log.prune(timezone.now() - older_than)
+        deleted = store.prune(timezone.now() - older_than)
         self.stdout.write(f"{deleted} events deleted.")
         now = timezone.now()
         tokens, _ = AccessToken.objects.filter(expires_at__lte=now).delete()

@@ -226,7 +226,7 @@ def _logged_after(number: int) -> list[tuple[int, int | None, str | None]]:
 
 
 def _patient_in(packed: bytes) -> tuple[int | None, str | None]:
-    from live import payload, records
+    from live.log import payload, records
 
     record = records.unpack(packed)
     if record.kind != records.Kind.EVENT:

@@ -1,0 +1,1 @@
+"""Events in, notifications out: one hub for all connections of a process."""

@@ -1,0 +1,189 @@
+"""The hub's pulse: times of sockets, and identities that ended without a signal."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.models import Session
+from django.db import DataError
+from django.utils import timezone
+
+from live.auth import TOKEN_ID, user_id
+from live.concurrency.outage import Outage, missed
+from live.concurrency.scheduler import Turns
+from live.concurrency.threads import in_worker_thread
+from live.conf import conf
+from live.models import AccessToken
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at the sockets' times: what a timeout is late at the most.
+BEAT_SECONDS = 0.5
+MISSED = "The pulse missed a beat"
+# What a look at some sockets may take: events are on their way meanwhile.
+PIECE_SECONDS = 0.001
+# Identities that are asked for in one go: what the queries for them take is short.
+IDENTITIES_AT_ONCE = 500
+# What a query raises because of a value in it: a key that is none. One such value fails the
+# query for all; a database that is away raises others, which say nothing of the sockets.
+UNASKABLE = (TypeError, ValueError, OverflowError, DataError)
+
+
+class Beating(Protocol):
+    """What the pulse needs of a socket."""
+
+    scope: dict[str, Any]
+    heartbeat: Any
+
+    def rights_changed(self, user_ids: frozenset[int] | None) -> None: ...
+
+    def fail(self, error: Exception) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a socket's identity stands on."""
+
+    user_id: int
+    session_key: str | None
+    token_id: int | None
+    # The stored hash, which a session rests on; None where the identity outlives a change.
+    password: str | None = field(default=None, repr=False)
+
+
+async def beat_for_ever(sockets: set[Any]) -> None:
+    """Look at the times of `sockets` until cancelled; what fails is logged, and tried again."""
+    await _for_ever(_beat, sockets, lambda: BEAT_SECONDS)
+
+
+async def check_identities_for_ever(sockets: set[Any]) -> None:
+    """Look at who is behind `sockets` until cancelled; what fails is logged, and tried again.
+
+    A task of its own: pings do not wait for a database that is slow.
+    """
+    await _for_ever(_check_identities, sockets, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY))
+
+
+async def _for_ever(
+    look: Callable[[Iterable[Any]], Awaitable[None]],
+    sockets: set[Any],
+    seconds: Callable[[], float],
+) -> None:
+    fault = Outage(logger, MISSED, "The pulse beats again")
+    while True:
+        await asyncio.sleep(seconds())
+        try:
+            await look(list(sockets))
+        except Exception as error:
+            missed(error, fault)
+        else:
+            fault.is_over()
+
+
+async def _in_turns(sockets: Iterable[Beating]) -> AsyncIterator[Beating]:
+    """Yield each of `sockets`; now and then, the loop has its turn before the next."""
+    turns = Turns(PIECE_SECONDS)
+    await turns.next()
+    for socket in sockets:
+        if turns.is_over:
+            await turns.next()
+        yield socket
+
+
+async def _beat(sockets: Iterable[Beating]) -> None:
+    now = time.monotonic()
+    async for socket in _in_turns(sockets):
+        try:
+            socket.heartbeat.beat(now)
+        except Exception as error:
+            # One socket's fault must not keep the others open beyond their time.
+            logger.error("%s: %s", MISSED, type(error).__name__)
+
+
+async def _check_identities(sockets: Iterable[Beating]) -> None:
+    some: dict[Credentials, list[Beating]] = {}
+    async for socket in _in_turns(sockets):
+        held = _held_by(socket)
+        if held is not None:
+            some.setdefault(held, []).append(socket)
+        if len(some) >= IDENTITIES_AT_ONCE:
+            await _check(some)
+            some = {}
+    await _check(some)
+
+
+def _held_by(socket: Beating) -> Credentials | None:
+    try:
+        held = credentials(socket.scope)
+        hash(held)  # they are looked at by it
+        return held
+    except Exception as error:
+        # Who is behind it cannot be told: it alone is closed, and the others are looked at.
+        socket.fail(error)
+        return None
+
+
+async def _check(held: dict[Credentials, list[Beating]]) -> None:
+    if not held:
+        return
+    try:
+        found = await in_worker_thread(find_ended)(set(held))
+    except UNASKABLE as error:
+        await _check_singly(held, error)
+        return
+    for ended in found:
+        async for socket in _in_turns(held[ended]):
+            socket.rights_changed(None)
+
+
+async def _check_singly(held: dict[Credentials, list[Beating]], error: Exception) -> None:
+    """Close the sockets for whose identity the database cannot be asked, and check the others."""
+    if len(held) > 1:
+        for one, sockets in held.items():
+            await _check({one: sockets})
+        return
+    for sockets in held.values():
+        for socket in sockets:
+            socket.fail(error)
+
+
+def credentials(scope: dict[str, Any]) -> Credentials | None:
+    """Return what the identity behind a socket stands on, None for nobody.
+
+    Raises TypeError where what a resolver put there is no user.
+    """
+    user = user_id(scope)
+    if user is None:
+        return None
+    if not isinstance(scope["user"], AbstractBaseUser):
+        raise TypeError(f"a socket's user is a {type(scope['user']).__name__}")
+    token = scope.get(TOKEN_ID)
+    session = scope.get("session")
+    key = session.session_key if token is None and session is not None else None
+    return Credentials(user, key, token, scope["user"].password if key is not None else None)
+
+
+def find_ended(held: Iterable[Credentials]) -> set[Credentials]:
+    """Return those credentials that do not stand any more: three queries for all. Sync."""
+    held = set(held)
+    users = get_user_model().objects.filter(pk__in={c.user_id for c in held}, is_active=True)
+    active = dict(users.values_list("pk", "password"))
+    keys = {c.session_key for c in held if c.session_key is not None}
+    sessions = Session.objects.filter(pk__in=keys, expire_date__gt=timezone.now())
+    alive = set(sessions.values_list("pk", flat=True))
+    token_ids = {c.token_id for c in held if c.token_id is not None}
+    tokens = AccessToken.objects.valid().filter(pk__in=token_ids)
+    valid = set(tokens.values_list("pk", flat=True))
+    return {
+        c
+        for c in held
+        if c.user_id not in active
+        or (c.password is not None and c.password != active[c.user_id])
+        or (c.session_key is not None and c.session_key not in alive)
+        or (c.token_id is not None and c.token_id not in valid)
+    }

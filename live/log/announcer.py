@@ -1,0 +1,116 @@
+"""The thread that hands this process's messages to the channel layer, in their order.
+
+A writer never waits for the layer. What is in the log need not get through: whoever misses
+a message reads the log. So where the layer is slow or away, what waits shrinks to one message
+that says how far the log has come.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import functools
+import os
+import threading
+from collections import deque
+from typing import Any
+
+from channels.layers import get_channel_layer
+
+from live import metrics
+from live.concurrency import outage
+from live.concurrency.supervision import keep_running
+
+# The one channel-layer group, which every process's hub joins.
+HUB_GROUP = "live"
+# What the names of the hubs' own channels begin with.
+HUB_CHANNEL = "live"
+# Messages that may wait for the layer; an event has about a kilobyte.
+MOST_WAITING = 1000
+# A layer that takes longer for one message is treated as away.
+SEND_SECONDS = 5
+# What the end of a process waits for its last messages.
+EXIT_SECONDS = 2
+
+
+class Sender:
+    """A queue and the thread that empties it into the channel layer."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+        # One loop for all messages: one for each would cost more than the sending, and a
+        # Redis layer would connect anew on each.
+        self._loop = asyncio.new_event_loop()
+        self._something_waits = asyncio.Event()
+        self._task = self._loop.create_task(keep_running("send", self._send_for_ever))
+        self._thread = threading.Thread(target=self._run, name="live-sender", daemon=True)
+        self._thread.start()
+        atexit.register(self.flush, EXIT_SECONDS)
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Send `message` to every hub, after those that were put before."""
+        with self._lock:
+            if len(self._waiting) >= MOST_WAITING:
+                self._shrink()
+            self._waiting.append(message)
+            if self._idle.is_set():
+                self._idle.clear()
+                self._loop.call_soon_threadsafe(self._something_waits.set)
+
+    def flush(self, seconds: float | None = None) -> bool:
+        """Return True when all is sent that was put so far; False after `seconds`."""
+        return self._idle.wait(seconds)
+
+    def close(self) -> None:
+        """End the thread; what waits is not sent (a process' own sender ends with it)."""
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join()
+
+    def _shrink(self) -> None:
+        metrics.shrunk.inc()
+        logged = [message for message in self._waiting if message["type"] == "live.log"]
+        self._waiting.clear()
+        if logged:
+            self._waiting.append({**logged[-1], "records": []})
+
+    def _run(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._task)
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            # First what a failure left, which nobody puts again.
+            await self._empty()
+            await self._something_waits.wait()
+            self._something_waits.clear()
+
+    async def _empty(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._idle.set()
+                    return
+                message = self._waiting.popleft()
+            await self._send(message)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await get_channel_layer().group_send(HUB_GROUP, message)
+            outage.channel_layer.is_over("sending")
+        except (Exception, asyncio.CancelledError) as error:
+            # Nobody cancels this task: where a layer's own work was, the next message goes on.
+            outage.channel_layer.goes_on(error, "sending")
+
+
+def sender() -> Sender:
+    """Return this process's sender."""
+    return _sender(os.getpid())
+
+
+@functools.cache
+def _sender(process_id: int) -> Sender:
+    # A forked child has another id, and so its own: threads do not survive a fork.
+    return Sender()

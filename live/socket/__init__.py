@@ -1,0 +1,1 @@
+"""GraphQL over a WebSocket: both subprotocols, one client's session, its send queue."""

@@ -1,0 +1,259 @@
+"""The two GraphQL subprotocols, without any I/O: a message comes in, what to do comes out.
+
+`graphql-transport-ws` as graphql-ws' PROTOCOL.md has it, and the legacy `graphql-ws` as
+subscriptions-transport-ws' PROTOCOL.md has it. A `Connection` holds one socket's state; its
+`receive` never raises. docs/protocol.md has the whole table.
+"""
+
+import enum
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from live.socket.messages import Malformed, Message, read_message
+
+TRANSPORT_WS = "graphql-transport-ws"
+LEGACY_WS = "graphql-ws"
+SUBPROTOCOLS = (TRANSPORT_WS, LEGACY_WS)
+# A control frame holds 125 bytes, of which the code takes two.
+LONGEST_REASON_BYTES = 123
+
+
+class CloseCode(enum.IntEnum):
+    """Why the server closes a socket (the codes from 4400 on are graphql-ws' own)."""
+
+    NORMAL = 1000
+    INTERNAL_ERROR = 4500
+    BAD_REQUEST = 4400
+    UNAUTHORIZED = 4401
+    FORBIDDEN = 4403
+    SUBPROTOCOL_NOT_ACCEPTABLE = 4406
+    CONNECTION_INIT_TIMEOUT = 4408
+    SUBSCRIBER_ALREADY_EXISTS = 4409
+    MESSAGE_TOO_BIG = 4413
+    TOO_MANY_REQUESTS = 4429
+    # Ours; graphql-ws' client takes all three as reasons to connect again.
+    NOT_RESPONDING = 4410  # no answer to pings, or idle for too long
+    TOO_SLOW = 4411  # it takes nothing, or too much waits for it
+    EVENTS_LOST = 4412  # the log does not have them any more
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the socket. The reason never quotes what the client sent."""
+
+    code: CloseCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send this message at once."""
+
+    message: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Initialise:
+    """Ask the application whether it takes the client; then call `acknowledge` or `reject`."""
+
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Run an operation, not before the ack; call `finish` with its id when it has ended."""
+
+    id: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the running operation `id`; nothing more is sent for it but what `reply` holds."""
+
+    id: str
+    reply: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """There is nothing to do."""
+
+
+Action = Close | Reply | Initialise | Start | Stop | Ignore
+
+
+class State(enum.Enum):
+    """How far a connection has come."""
+
+    NEW = "new"
+    INITIALISING = "initialising"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(slots=True)
+class Connection:
+    """One socket's protocol state."""
+
+    subprotocol: str
+    state: State = State.NEW
+    running: set[str] = field(default_factory=set)
+
+    @property
+    def is_legacy(self) -> bool:
+        return self.subprotocol == LEGACY_WS
+
+    def receive(self, text: str | None) -> Action:
+        """Take one frame (None for a binary one) and return what to do."""
+        try:
+            message = read_message(text, legacy=self.is_legacy)
+        except Malformed as error:
+            return self._refuse_malformed(error)
+        return getattr(self, f"_on_{message.type}")(message)
+
+    def acknowledge(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Take the client; return the message that tells it."""
+        self.state = State.ACKNOWLEDGED
+        return {"type": "connection_ack", "payload": payload}
+
+    def reject(self, why: str | None = None) -> tuple[dict[str, Any] | None, Close]:
+        """Refuse the client; return the message to send before the close, if any.
+
+        `why` is what the client is told: a text that was written for it.
+        """
+        close = Close(CloseCode.FORBIDDEN, fit_reason(why or "The connection was refused"))
+        if self.is_legacy:
+            return connection_error(why or "The connection was refused."), close
+        return None, close
+
+    def finish(self, id: str) -> None:
+        """Free the id of an operation that has ended."""
+        self.running.discard(id)
+
+    # ---- messages to the client about an operation
+
+    def next(self, id: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the message with a result, or one notification."""
+        return {"type": "data" if self.is_legacy else "next", "id": id, "payload": payload}
+
+    def error(self, id: str, errors: list[Any]) -> dict[str, Any]:
+        """Return the message that ends an operation which did not run."""
+        payload: Any = {"message": errors[0]["message"], "errors": errors}
+        return {"type": "error", "id": id, "payload": payload if self.is_legacy else errors}
+
+    def complete(self, id: str) -> dict[str, Any]:
+        """Return the message that ends an operation."""
+        return {"type": "complete", "id": id}
+
+    def ping(self) -> dict[str, Any]:
+        """Return the message that keeps the connection alive."""
+        return {"type": "ka" if self.is_legacy else "ping"}
+
+    # ---- messages from the client
+
+    def _refuse_malformed(self, error: Malformed) -> Action:
+        if not self.is_legacy:
+            return Close(CloseCode.BAD_REQUEST, error.reason)
+        if error.id is None:
+            return Reply(connection_error(f"{error.reason}."))
+        return Reply(self.error(error.id, [bad_input(f"{error.reason}.")]))
+
+    def _on_connection_init(self, message: Message) -> Action:
+        if self.state is State.NEW:
+            self.state = State.INITIALISING
+            return Initialise(message.payload or {})
+        if self.is_legacy:
+            return Ignore()
+        return Close(CloseCode.TOO_MANY_REQUESTS, "Too many initialisation requests")
+
+    def _on_subscribe(self, message: Message) -> Action:
+        if not self._may_start:
+            return self._refuse_early(message.id)
+        if message.id in self.running:
+            return self._refuse_duplicate(message.id)
+        self.running.add(message.id)
+        return Start(message.id, message.payload or {})
+
+    _on_start = _on_subscribe
+
+    @property
+    def _may_start(self) -> bool:
+        # The legacy client does not wait for the ack: it sends what it has right behind its
+        # connection_init. The application holds such operations back until the ack.
+        early = State.INITIALISING if self.is_legacy else State.ACKNOWLEDGED
+        return self.state in (early, State.ACKNOWLEDGED)
+
+    def _refuse_early(self, id: str) -> Action:
+        if self.is_legacy:
+            return Reply(self.error(id, [unauthenticated("The connection is not initialised.")]))
+        return Close(CloseCode.UNAUTHORIZED, "Unauthorized")
+
+    def _refuse_duplicate(self, id: str) -> Action:
+        if self.is_legacy:
+            return Reply(self.error(id, [bad_input("An operation with this id is running.")]))
+        # The id itself is the client's text, and may be too long for a close frame.
+        return Close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, "Subscriber for this id already exists")
+
+    def _on_complete(self, message: Message) -> Action:
+        if message.id not in self.running:
+            # Both protocols allow it: the server's own completion may be on its way.
+            return Ignore()
+        self.running.discard(message.id)
+        return Stop(message.id, self.complete(message.id) if self.is_legacy else None)
+
+    _on_stop = _on_complete
+
+    def _on_ping(self, message: Message) -> Action:
+        payload = {} if message.payload is None else {"payload": message.payload}
+        return Reply({"type": "pong", **payload})
+
+    def _on_pong(self, message: Message) -> Action:
+        return Ignore()
+
+    def _on_connection_terminate(self, message: Message) -> Action:
+        return Close(CloseCode.NORMAL, "Terminated by the client")
+
+
+def fit_reason(text: str) -> str:
+    """Return as much of `text` as a close frame holds (RFC 6455, section 5.5)."""
+    return text.encode(errors="replace")[:LONGEST_REASON_BYTES].decode(errors="ignore")
+
+
+def connection_error(message: str) -> dict[str, Any]:
+    """Return the legacy protocol's message about the connection as a whole."""
+    return {"type": "connection_error", "payload": {"message": message}}
+
+
+def bad_input(message: str) -> dict[str, Any]:
+    """Return a formatted error for input that cannot be used."""
+    return {"message": message, "extensions": {"code": "BAD_INPUT"}}
+
+
+def unauthenticated(message: str) -> dict[str, Any]:
+    """Return a formatted error for an operation before the connection is initialised."""
+    return {"message": message, "extensions": {"code": "UNAUTHENTICATED"}}
+
+
+# Made once: `json.dumps` would make one for each call that has options.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def encode(message: dict[str, Any]) -> str:
+    """Return a message, or its payload, as the text of a frame.
+
+    Raises TypeError or ValueError for what JSON does not have: a NaN, an object.
+    """
+    text = _encode(message)
+    if not text.isascii() and not _is_utf8(text):
+        return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    # JSON's escapes can spell half a surrogate pair, which no frame can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,495 @@
+"""The follower: every record once, in order, whatever gets lost, doubled or late on the way."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from django.db import InterfaceError, OperationalError
+
+from live.concurrency.scheduler import Turns
+from live.fanout import follower
+from live.fanout.follower import Follower
+from live.log.cursor import Cursor
+from tests.live.engine import until
+from tests.live.fake_log import FakeLog
+
+SECRET = "Ada Lovelace"
+NEVER = 3600
+
+
+class Taken:
+    """What a follower handed over: where it began, and the records since."""
+
+    def __init__(self):
+        self.begun, self.numbers = [], []
+
+    def begin(self, end, *, missed):
+        self.begun.append((end, missed))
+
+    def take(self, epoch, number, packed):
+        assert packed == f"{epoch}:{number}".encode()
+        self.numbers.append(number)
+
+
+class Turn:
+    """Turns of which each piece is over at once, and the next does not come before `comes`."""
+
+    is_over = True
+
+    def __init__(self):
+        self.asked, self.comes = asyncio.Event(), asyncio.Event()
+
+    async def next(self):
+        self.asked.set()
+        await self.comes.wait()
+
+
+class Clock:
+    """Stands still unless it is set; remembers how often it was looked at."""
+
+    def __init__(self):
+        self.now, self.looks = 0.0, 0
+
+    def monotonic(self):
+        self.looks += 1
+        return self.now
+
+
+@pytest.fixture
+def log():
+    return FakeLog()
+
+
+@pytest.fixture
+def taken():
+    return Taken()
+
+
+@pytest.fixture(autouse=True)
+def _only_what_a_test_wants(settings, monkeypatch):
+    """Neither look because of silence, nor because of what came too early."""
+    settings.LIVE = {"POLL_EVERY": NEVER}
+    monkeypatch.setattr(follower, "PATIENCE_SECONDS", NEVER)
+    monkeypatch.setattr(follower, "RETRY_SECONDS", 0.001)
+
+
+def impatient(monkeypatch):
+    """Have the follower look at once where something came too early."""
+    monkeypatch.setattr(follower, "PATIENCE_SECONDS", 0)
+
+
+@asynccontextmanager
+async def following(log, taken):
+    """Follow `log` from its present end on."""
+    made = new_follower(log, taken)
+    task = asyncio.create_task(made.follow())
+    try:
+        async with asyncio.timeout(20):
+            await made.ready.wait()
+        yield made
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def new_follower(log, taken):
+    made = Follower(taken, Turns())
+    made._read_end, made._read = log.end, log.read
+    return made
+
+
+async def take(taken, last):
+    """Return once everything up to `last` is taken."""
+    await until(lambda: taken.numbers and taken.numbers[-1] >= last)
+
+
+async def looked(made):
+    """Return once the look that is under way is over: another one has begun."""
+    made._look.set()
+    await until(lambda: not made._look.is_set())
+
+
+# ---- nothing goes wrong
+
+
+async def test_it_begins_at_the_logs_end(log, taken):
+    log.append(7)
+    async with following(log, taken):
+        assert taken.begun == [(Cursor(1, 7), False)]
+        assert taken.numbers == []
+
+
+async def test_what_is_told_is_taken_at_once_and_nothing_is_read(log, taken):
+    log.append(3)
+    async with following(log, taken) as made:
+        for count in (1, 2, 1, 50):
+            await made.told(log.append(count))
+        assert taken.numbers == list(range(4, 58))
+        assert log.reads == []
+
+
+async def test_a_message_before_its_beginning_has_it_begin(log, taken):
+    made = new_follower(log, taken)
+    await made.told(log.append())
+    assert taken.numbers == []
+    async with following(log, taken):
+        assert taken.begun == [(Cursor(1, 1), False)]
+
+
+# ---- doubled, late, lost
+
+
+async def test_what_comes_twice_is_taken_once(log, taken):
+    async with following(log, taken) as made:
+        messages = [log.append() for _ in range(3)]
+        for message in (*messages, *messages, log.append()):
+            await made.told(message)
+        assert taken.numbers == [1, 2, 3, 4]
+
+
+async def test_of_what_overlaps_the_new_part_is_taken(log, taken):
+    async with following(log, taken) as made:
+        await made.told(log.append(3))
+        log.append(2)
+        texts = [log.records[number] for number in range(2, 6)]
+        await made.told({"type": "live.log", "epoch": 1, "last": 5, "records": texts})
+        assert taken.numbers == [1, 2, 3, 4, 5]
+        assert log.reads == []
+
+
+async def test_what_comes_too_early_waits_for_what_is_before_it(log, taken):
+    """Two writers that commit one after the other may send in the other order."""
+    async with following(log, taken) as made:
+        first, second, third = log.append(), log.append(2), log.append()
+        await made.told(third)
+        await made.told(second)
+        assert taken.numbers == []
+        await made.told(first)
+        assert taken.numbers == [1, 2, 3, 4]
+        assert log.reads == []
+
+
+async def test_who_got_all_meanwhile_does_not_look_for_what_came_too_early(log, taken):
+    async with following(log, taken) as made:
+        log.append(2)
+        await made.told(log.append())
+        texts = list(log.records.values())
+        await made.told({"type": "live.log", "epoch": 1, "last": 3, "records": texts})
+        made._lose_patience()
+        assert not made._look.is_set()
+        assert (taken.numbers, made._early) == ([1, 2, 3], {})
+
+
+async def test_a_lost_message_is_read(log, taken, monkeypatch):
+    impatient(monkeypatch)
+    async with following(log, taken) as made:
+        log.append()
+        await made.told(log.append())
+        await take(taken, 2)
+        assert taken.numbers == [1, 2]
+        await made.told(log.append())
+        assert taken.numbers == [1, 2, 3]
+
+
+async def test_the_last_message_is_found_missing_in_silence(log, taken, settings):
+    settings.LIVE = {"POLL_EVERY": 0.01}
+    async with following(log, taken):
+        for _ in range(3):
+            log.append(2)
+            await take(taken, log.last)
+        assert taken.numbers == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_lost_message_is_found_while_others_are_only_repeated(log, taken, settings):
+    """What is old is no sign that nothing is missing."""
+    settings.LIVE = {"POLL_EVERY": 0.02}
+    async with following(log, taken) as made:
+        first = log.append()
+        await made.told(first)
+        log.append()
+        async with asyncio.timeout(5):
+            while taken.numbers != [1, 2]:
+                await made.told(first)
+                await asyncio.sleep(0.001)
+
+
+async def test_who_hears_of_events_need_not_look_for_them(log, taken, settings, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(follower, "time", clock)
+    settings.LIVE = {"POLL_EVERY": 0.01}
+    async with following(log, taken) as made:
+        await until(lambda: clock.looks > 5)
+        clock.now = 100
+        await made.told(log.append())
+        looks, clock.looks = log.looks, 0
+        await until(lambda: clock.looks > 5)
+        assert log.looks == looks
+        clock.now = 101
+        await until(lambda: log.looks > looks)
+
+
+async def test_a_long_gap_is_read_in_pages(log, taken, monkeypatch):
+    monkeypatch.setattr(follower, "PAGE", 3)
+    impatient(monkeypatch)
+    async with following(log, taken) as made:
+        log.append(7)
+        await made.told(log.append())
+        await take(taken, 8)
+        assert taken.numbers == list(range(1, 9))
+        assert log.reads == [(1, 3), (4, 6), (7, 8)]
+
+
+async def test_a_flood_that_comes_too_early_is_not_all_kept(log, taken, monkeypatch):
+    monkeypatch.setattr(follower, "MOST_EARLY", 5)
+    async with following(log, taken) as made:
+        lost = log.append()
+        for _ in range(100):
+            await made.told(log.append())
+        assert len(made._early) == 5
+        monkeypatch.setattr(follower, "PATIENCE_SECONDS", 0)
+        await made.told(lost)
+        await made.told(log.append())
+        made._lose_patience()
+        await take(taken, log.last)
+        assert taken.numbers == list(range(1, 103))
+        assert made._early == {}
+
+
+# ---- doorbells
+
+
+async def test_a_doorbell_has_the_log_read(log, taken):
+    async with following(log, taken) as made:
+        await made.told({**log.append(3), "records": []})
+        await take(taken, 3)
+        assert taken.numbers == [1, 2, 3]
+        assert log.reads == [(1, 3)]
+
+
+async def test_a_doorbell_of_what_is_known_costs_nothing(log, taken):
+    async with following(log, taken) as made:
+        message = log.append(2)
+        await made.told(message)
+        log.looks = 0
+        await made.told({**message, "records": []})
+        await asyncio.sleep(0)
+        assert log.looks == 0
+        assert taken.numbers == [1, 2]
+
+
+# ---- what happens while it reads
+
+
+async def test_messages_that_come_while_it_reads_are_taken_once(log, taken):
+    async with following(log, taken) as made:
+        lost, late = log.append(2), log.append()
+        log.holds = True
+        await made.told({**late, "records": []})
+        await until(lambda: log.waiting)
+        log.let()
+        await until(lambda: log.waiting)  # of the records
+        await made.told(lost)
+        await made.told(log.append())
+        assert taken.numbers == [1, 2]
+        log.holds = False
+        log.let()
+        await take(taken, 4)
+        await made.told(late)
+        await made.told(log.append())
+        assert taken.numbers == [1, 2, 3, 4, 5]
+        assert len(log.reads) == 1
+
+
+async def test_what_is_taken_while_it_asks_for_the_end_is_not_another_log(log, taken):
+    async with following(log, taken) as made:
+        log.holds = True
+        made._look.set()
+        await until(lambda: log.waiting)
+        await made.told(log.append(5))
+        log.holds = False
+        log.let("looks early")
+        await looked(made)
+        await made.told(log.append())
+        assert taken.numbers == [1, 2, 3, 4, 5, 6]
+        assert len(taken.begun) == 1
+
+
+async def test_a_gap_that_shows_while_it_reads_is_read_next(log, taken, monkeypatch):
+    impatient(monkeypatch)
+    async with following(log, taken) as made:
+        log.holds = True
+        await made.told({**log.append(2), "records": []})
+        await until(lambda: log.waiting)
+        log.let("looks early")
+        await until(lambda: log.waiting)
+        log.append()
+        await made.told(log.append())
+        log.holds = False
+        log.let()
+        await take(taken, 4)
+        assert taken.numbers == [1, 2, 3, 4]
+
+
+# ---- a database that fails
+
+
+DATABASE = ["The database is away: {}", "The database is back"]
+
+
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (OperationalError, DATABASE),
+        (InterfaceError, DATABASE),
+        (RuntimeError, ["The event log was not read: {}"]),
+    ],
+)
+async def test_it_goes_on_when_the_database_is_back(log, taken, caplog, error, lines):
+    async with following(log, taken) as made:
+        log.failure = error(SECRET)
+        log.looks = 0
+        await made.told({**log.append(), "records": []})
+        await until(lambda: log.looks > 5)
+        log.append()
+        log.failure = None
+        await take(taken, 2)
+        assert taken.numbers == [1, 2]
+    assert caplog.messages == [line.format(error.__name__) for line in lines]
+
+
+async def test_it_begins_when_the_database_is_back(log, taken, caplog):
+    log.failure = OperationalError(SECRET)
+    made = new_follower(log, taken)
+    task = asyncio.create_task(made.follow())
+    await until(lambda: log.looks > 5)
+    assert not made.ready.is_set()
+    log.append(3)
+    log.failure = None
+    await until(made.ready.is_set)
+    assert taken.begun == [(Cursor(1, 3), False)]
+    task.cancel()
+
+
+async def test_messages_are_taken_while_the_database_is_away(log, taken):
+    async with following(log, taken) as made:
+        log.failure = OperationalError(SECRET)
+        made._look.set()
+        await until(lambda: log.looks > 5)
+        await made.told(log.append())
+        assert taken.numbers == [1]
+
+
+async def test_each_outage_is_reported(log, taken, caplog):
+    async with following(log, taken) as made:
+        for count in (1, 2):
+            log.failure, log.looks = OperationalError(SECRET), 0
+            await made.told({**log.append(), "records": []})
+            await until(lambda: log.looks > 2)
+            log.failure = None
+            await take(taken, count)
+            assert len(caplog.messages) == 2 * count
+
+
+# ---- another log
+
+
+async def test_a_message_of_another_log_has_it_begin_there(log, taken):
+    log.append(5)
+    async with following(log, taken) as made:
+        await made.told(log.append())
+        log.start_new_epoch(last=0)
+        await made.told(log.append())
+        await until(lambda: len(taken.begun) > 1)
+        assert taken.begun[1] == (Cursor(2, 1), True)
+        await made.told(log.append())
+        assert taken.numbers == [6, 2]
+
+
+async def test_another_log_is_found_in_silence(log, taken, settings):
+    settings.LIVE = {"POLL_EVERY": 0.01}
+    log.append(5)
+    async with following(log, taken) as made:
+        log.start_new_epoch()
+        await until(lambda: len(taken.begun) > 1)
+        assert taken.begun[1] == (Cursor(2, 5), True)
+        await made.told(log.append())
+        assert taken.numbers == [6]
+
+
+async def test_a_log_that_has_become_shorter_is_another(log, taken, settings):
+    """A restored backup that nobody gave a new epoch."""
+    settings.LIVE = {"POLL_EVERY": 0.01}
+    log.append(5)
+    async with following(log, taken):
+        log.last = 3
+        await until(lambda: len(taken.begun) > 1)
+        assert taken.begun[1] == (Cursor(1, 3), True)
+
+
+async def test_what_came_early_of_the_former_log_is_forgotten(log, taken):
+    async with following(log, taken) as made:
+        log.append(2)
+        await made.told(log.append())  # 3, too early
+        log.start_new_epoch(last=0)
+        await made.told(log.append())
+        await until(lambda: len(taken.begun) > 1)
+        # Another record will have the number 3: `take` looks whether it is that one.
+        await made.told(log.append())
+        assert taken.numbers == [2]
+        await made.told(log.append())
+        assert taken.numbers == [2, 3]
+
+
+async def test_a_batch_of_the_former_log_ends_where_another_begins(log, taken):
+    async with following(log, taken) as made:
+        made._turns = Turn()
+        telling = asyncio.create_task(made.told(log.append(4)))
+        await made._turns.asked.wait()
+        log.start_new_epoch(last=1)
+        await made.told(log.append())
+        await until(lambda: len(taken.begun) > 1)
+        made._turns.comes.set()
+        await telling
+        await made.told(log.append())
+        assert taken.numbers == [1, 3]
+
+
+async def test_what_was_pruned_before_it_was_taken_is_missed(log, taken, caplog):
+    async with following(log, taken) as made:
+        log.append(6)
+        log.prune(4)
+        await made.told({**log.append(), "records": []})
+        await until(lambda: len(taken.begun) > 1)
+        assert taken.begun[1] == (Cursor(1, 7), True)
+        await made.told(log.append())
+        assert taken.numbers == [8]
+
+
+async def test_pruning_what_was_taken_harms_nothing(log, taken):
+    async with following(log, taken) as made:
+        await made.told(log.append(4))
+        log.prune(4)
+        await made.told({**log.append(2), "records": []})
+        await take(taken, 6)
+        assert taken.numbers == [1, 2, 3, 4, 5, 6]
+        assert len(taken.begun) == 1
+
+
+async def test_what_was_pruned_while_its_message_came_is_not_missed(log, taken):
+    async with following(log, taken) as made:
+        messages = [log.append() for _ in range(3)]
+        log.holds = True
+        await made.told({**messages[2], "records": []})
+        await until(lambda: log.waiting)
+        log.let()
+        await until(lambda: log.waiting)
+        log.prune(3)
+        for message in (*messages, log.append()):
+            await made.told(message)
+        log.holds = False
+        log.let()
+        await made.told(log.append())
+        await looked(made)
+        assert taken.numbers == [1, 2, 3, 4, 5]
+        assert len(taken.begun) == 1

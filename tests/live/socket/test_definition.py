@@ -1,0 +1,37 @@
+"""What a consumer class lacks, or sets to no effect, is told where it is defined."""
+
+import pytest
+
+from live.socket.consumer import LiveConsumer
+from tests.live.stage import Consumer
+
+
+def test_a_consumer_without_a_schema_is_refused():
+    with pytest.raises(TypeError, match="Lacking needs a schema"):
+        type("Lacking", (LiveConsumer,), {})
+
+    class Base(LiveConsumer, abstract=True):
+        pass
+
+    assert type("Whole", (Base,), {"schema": Consumer.schema}).schema is Consumer.schema
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "subscription_notification_queue_limit",
+        "group_name_prefix",
+        "_format_error",
+        "encode_json",
+        "decode_json",
+    ],
+)
+def test_what_would_have_no_effect_is_refused_by_name(name):
+    with pytest.raises(TypeError, match=f"Odd.{name} would have no effect"):
+        type("Odd", (Consumer,), {name: None})
+
+
+def test_what_a_mixin_brings_is_refused_too():
+    mixin = type("Mixin", (), {"encode_json": None})
+    with pytest.raises(TypeError, match=r"Odd\.encode_json would have no effect"):
+        type("Odd", (mixin, Consumer), {})
