@@ -12,12 +12,12 @@ from graphql import ExecutionResult
 from live import metrics
 from live.concurrency.begun_task import BegunTask
 from live.concurrency.scheduler import Rank, Scheduler
+from live.execution.response import Body
 from live.fanout.event_buffer import Source
 from live.fanout.member import Member
 from live.fanout.notification import body_of, failure, settled
 from live.fanout.renderings import Renderings
 from live.log.events import Event
-from live.socket.send_queue import Body
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from live.execution.response import Body
 from live.fanout.event_buffer import Source
 from live.log.events import Event
-from live.socket.send_queue import Body
 
 
 class Receiver(Protocol):

@@ -5,9 +5,7 @@ from collections.abc import Awaitable
 
 from graphql import ExecutionResult, GraphQLError
 
-from live.execution.response import response
-from live.socket.protocol import encode
-from live.socket.send_queue import Body
+from live.execution.response import Body, encode, response
 
 
 async def settled(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:

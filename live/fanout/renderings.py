@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from live.concurrency.begun_task import BegunTask
-from live.socket.send_queue import Body
+from live.execution.response import Body
 
 # At about 1 KB each. Those who catch up mostly come together.
 MOST_KEPT = 512
