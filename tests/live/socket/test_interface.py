@@ -12,9 +12,9 @@ from django.contrib.auth.models import AnonymousUser
 from graphene_django import DjangoObjectType
 from graphql import GraphQLError
 
-from live.concurrency.threads import from_memory
 from live.conf import conf
 from live.errors import Forbidden, RateLimited
+from live.execution.resolvers import from_memory
 from live.fanout.hub import Hub
 from live.identity.tokens import issue_token
 from live.models import AccessToken
