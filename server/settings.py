@@ -34,13 +34,14 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
-    "daphne",  # first: its runserver replaces Django's
+    # First: its `runserver` leaves static files to the middleware, with every page's headers.
+    "servestatic",
+    "daphne",  # its `runserver` replaces Django's, which knows no sockets
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "servestatic",  # before staticfiles: it serves what `runserver` would
     "django.contrib.staticfiles",
     "axes",
     "channels",
@@ -245,6 +246,10 @@ if GRAPHIQL_DIST.is_dir():
     STATICFILES_DIRS.append(("graphene", GRAPHIQL_DIST))
 # A demo serves files as they are in the source tree, since nobody has collected them.
 SERVESTATIC_USE_FINDERS = DEBUG
+# All that is there, not only what the manifest names: a page that was opened before an update
+# still loads parts of the release before.
+SERVESTATIC_USE_STATIC_ROOT = not DEBUG
+SERVESTATIC_USE_MANIFEST = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

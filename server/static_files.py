@@ -1,9 +1,12 @@
 """Static files: served by the application itself, and checked before it starts."""
 
 import re
+from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.apps import StaticFilesConfig
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core.checks import CheckMessage, Error
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -16,6 +19,11 @@ _NAMED_BY_VITE = re.compile(r"/graphene/(assets|chunks|workers)/[\w.-]+-[\w-]{8}
 
 class StaticFiles(ServeStaticMiddleware):
     """ServeStatic's middleware, which knows Vite's names too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # It has the dates and owners of all files, and is no page's.
+        self.files.pop(f"{self.static_prefix}{ManifestStaticFilesStorage.manifest_name}", None)
 
     def immutable_file_test(self, path: str, url: str) -> bool:
         """Whether the file at `url` never changes: its name has a hash of what is in it."""
@@ -30,11 +38,27 @@ class StaticFiles(ServeStaticMiddleware):
 
 
 def check_collected() -> list[CheckMessage]:
-    """Check that `collectstatic` has run, where pages name files by what is in them.
+    """Check that `collectstatic` has run for this release, where pages name files by contents.
 
     No system check, since those run before `collectstatic` too.
     """
-    if getattr(staticfiles_storage, "hashed_files", True):
-        return []  # all collected; or a storage that needs no collecting
-    text = f"No static files are collected in {settings.STATIC_ROOT}: every page would fail."
+    collected = getattr(staticfiles_storage, "hashed_files", None)
+    if collected is None:
+        return []  # a storage that needs no collecting
+    missing = sorted(names() - collected.keys())
+    if not missing:
+        return []
+    text = (
+        f"{settings.STATIC_ROOT} lacks {len(missing)} of the static files, {missing[0]} among "
+        "them: pages that name these would fail."
+    )
     return [Error(text, hint="Run `python manage.py collectstatic --noinput`.", id="server.E001")]
+
+
+def names() -> set[str]:
+    """Return the names, as pages write them, of all files that `collectstatic` would collect."""
+    return {
+        f"{prefix}/{path}" if (prefix := getattr(storage, "prefix", None)) else path
+        for finder in finders.get_finders()
+        for path, storage in finder.list(StaticFilesConfig.ignore_patterns)
+    }

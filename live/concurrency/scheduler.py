@@ -1,29 +1,51 @@
-"""Long work in short pieces, so that everything else of the loop gets its turn."""
+"""Long work in short pieces, so that everything else on the event loop gets its turn."""
 
 import asyncio
 import heapq
 import itertools
+import logging
 import time
-from operator import itemgetter
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+logger = logging.getLogger(__name__)
 
 # What one piece may take: all that comes meanwhile waits for it.
 LONGEST_SECONDS = 0.005
-# Every so often it is the turn of who has waited longest, so that no rank waits for ever.
-LONGEST_WAITING_EVERY = 16
+# Housekeeping's: what it does is late by then, and events are on their way.
+HOUSEKEEPING_SECONDS = 0.001
+# Of so many pieces, one goes to who has waited longest and one to the last rank, so that
+# nobody waits for ever.
+FAIR_EVERY = 16
 
 
-class Turns:
-    """A queue of those whose work is long: one of them has a piece in each turn of the loop.
+class Rank(IntEnum):
+    """Whose piece is first, where several wait."""
 
-    Args:
-        seconds: what a piece may take.
+    LIVE = 0
+    CATCHING_UP = 1
+    HOUSEKEEPING = 2
+
+
+# What begins with a piece: what its task waits for, or what is called.
+_Work = Any  # asyncio.Future[None] | Callable[[], None]
+# The order within a rank, the arrival, and what waits.
+_Waiting = tuple[int, int, _Work]
+
+
+class Scheduler:
+    """Shares one event loop among those whose work is long: a piece for one of them at a time.
+
+    In each turn of the loop at most one piece is worked on. Where nobody waits, a piece may
+    begin at once (`begin`); else it is waited for (`turn`), or called when it comes (`call`).
     """
 
-    def __init__(self, seconds: float | None = None) -> None:
-        self._seconds = seconds
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+    def __init__(self) -> None:
+        self._waiting: dict[Rank, list[_Waiting]] = {rank: [] for rank in Rank}
         self._arrivals = itertools.count()
-        self._is_granting = False
+        # From the beginning of a piece until the loop has turned and nobody waits.
+        self._is_busy = False
         self._granted = 0
         self._ends = 0.0
 
@@ -32,32 +54,85 @@ class Turns:
         """Whether the piece that is being worked on has taken its time."""
         return time.monotonic() >= self._ends
 
-    async def next(self, rank: int = 0) -> None:
-        """Return when the caller may work for another piece: the lowest rank is first."""
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
-        heapq.heappush(self._waiting, (rank, next(self._arrivals), turn))
-        if not self._is_granting:
-            self._is_granting = True
-            loop.call_soon(self._grant)
-        await turn
-        seconds = LONGEST_SECONDS if self._seconds is None else self._seconds
+    def begin(self) -> bool:
+        """Return whether live work may be done right now: in this piece, or in one that begins."""
+        now = time.monotonic()
+        if now < self._ends:
+            return True
+        if self._is_busy:
+            return False
+        self._is_busy = True
+        self._ends = now + LONGEST_SECONDS
+        asyncio.get_running_loop().call_soon(self._grant)
+        return True
+
+    async def turn(self, rank: Rank, order: int = 0) -> None:
+        """Return when the caller may work on another piece.
+
+        Args:
+            order: who is first within a rank: the lowest, and of equals who came first.
+        """
+        piece: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._wait(rank, order, piece)
+        await piece
+        seconds = HOUSEKEEPING_SECONDS if rank is Rank.HOUSEKEEPING else LONGEST_SECONDS
         self._ends = time.monotonic() + seconds
 
-    def _grant(self) -> None:
-        while self._waiting:
-            turn = self._next_turn()
-            if not turn.done():  # cancelled
-                turn.set_result(None)
-                asyncio.get_running_loop().call_soon(self._grant)
-                return
-        self._is_granting = False
+    def call(self, work: Callable[[], None]) -> None:
+        """Call `work`, which is live and short, in a piece to come; it must not raise."""
+        self._wait(Rank.LIVE, 0, work)
 
-    def _next_turn(self) -> "asyncio.Future[None]":
+    def _wait(self, rank: Rank, order: int, work: _Work) -> None:
+        heapq.heappush(self._waiting[rank], (order, next(self._arrivals), work))
+        if not self._is_busy:
+            self._is_busy = True
+            asyncio.get_running_loop().call_soon(self._grant)
+
+    def _grant(self) -> None:
+        """Let the next one begin its piece, in the next turn of the loop."""
+        loop = asyncio.get_running_loop()
+        while (work := self._next()) is not None:
+            if not isinstance(work, asyncio.Future):
+                loop.call_soon(self._work, work)
+                return
+            if not work.done():  # else its task was cancelled
+                work.set_result(None)
+                loop.call_soon(self._grant)
+                return
+        self._is_busy = False
+
+    def _work(self, work: Callable[[], None]) -> None:
+        """Call `work`, and in the same piece what else is to be called."""
+        self._ends = time.monotonic() + LONGEST_SECONDS
+        _call(work)
+        live = self._waiting[Rank.LIVE]
+        while live and not isinstance(live[0][2], asyncio.Future) and not self.is_over:
+            _call(heapq.heappop(live)[2])
+        self._grant()
+
+    def _next(self) -> _Work | None:
+        waiting = [rank for rank in Rank if self._waiting[rank]]
+        if not waiting:
+            return None
         self._granted += 1
-        if self._granted % LONGEST_WAITING_EVERY:
-            return heapq.heappop(self._waiting)[2]
-        longest = min(self._waiting, key=itemgetter(1))
-        self._waiting.remove(longest)
-        heapq.heapify(self._waiting)
+        match self._granted % FAIR_EVERY:
+            case 0:
+                return self._longest_waiting(waiting)
+            case 8:
+                return heapq.heappop(self._waiting[waiting[-1]])[2]
+        return heapq.heappop(self._waiting[waiting[0]])[2]
+
+    def _longest_waiting(self, ranks: list[Rank]) -> _Work:
+        arrived = ((entry[1], rank, entry) for rank in ranks for entry in self._waiting[rank])
+        _, rank, longest = min(arrived)
+        self._waiting[rank].remove(longest)
+        heapq.heapify(self._waiting[rank])
         return longest[2]
+
+
+def _call(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as error:
+        # Those who wait are still to be served. Its text may quote a patient.
+        logger.error("Scheduled work failed: %s", type(error).__name__)

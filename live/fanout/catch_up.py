@@ -4,83 +4,81 @@ import asyncio
 
 from live import metrics
 from live.concurrency import outage
-from live.concurrency.scheduler import Turns
-from live.fanout.cohort import Cohort, Member
+from live.concurrency.scheduler import Rank, Scheduler
+from live.fanout.cohort import Cohort
 from live.fanout.event_buffer import Source
+from live.fanout.member import Member, State
 from live.log.events import Event
 
 # Between two attempts to read while the database is away.
 RETRY_SECONDS = 0.5
 # Events read in one piece: by no more than this do those who read together get apart, so that
-# what was run for the first of them is still there for the last (see Cohort).
+# what was run for the first of them is still there for the last (see Renderings).
 EVENTS_AT_ONCE = 128
 
 
-class Replays:
-    """Lets members read from their place to the end, where they join the others.
+class CatchUp:
+    """Lets members read from their place to the end, where they are live again.
 
     However many they are, one of them works in each turn of the loop: live events go before.
     It is the one that is furthest behind, so that all soon read together and each event is run
     once; but who has little left does not wait for those who have much.
     """
 
-    def __init__(self) -> None:
-        self._turns = Turns()
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
 
     def start(self, member: Member, cohort: Cohort) -> None:
         """Have a member of `cohort` read on from its `since`."""
-        cohort.go_back(member)
-        loop = asyncio.get_running_loop()
-        member.replay = loop.create_task(self._replay(member, cohort))
+        task = asyncio.get_running_loop().create_task(self._catch_up(member, cohort))
+        cohort.send_back(member, task)
         metrics.replaying.inc()
 
     def stop(self, member: Member) -> None:
-        """Have the member read no further; `since` is what it has had."""
-        if member.replay is not None:
-            member.replay.cancel()
-            member.replay = None
+        """Count out a member that reads no further; `since` is what it has had."""
+        if member.state is State.CATCHING_UP:
             metrics.replaying.dec()
 
-    async def _replay(self, member: Member, cohort: Cohort) -> None:
+    async def _catch_up(self, member: Member, cohort: Cohort) -> None:
         try:
             await self._read_on(member, cohort)
         except Exception as error:
             # The client knows by it that it has to come back.
             member.receiver.fail([error])
             return
-        if member.replay is asyncio.current_task():
-            member.replay = None
-            metrics.replaying.dec()
+        if member.is_read_by(asyncio.current_task()):
+            self.stop(member)
             cohort.add(member)
 
     async def _read_on(self, member: Member, cohort: Cohort) -> None:
         await self._turn(member)
         while events := await self._after(cohort.source, member.since):
-            if self._turns.is_over:
+            if self._scheduler.is_over:
                 # Those who waited for the same read go on in the same turn of the loop.
                 await self._turn(member)
             for event in events:
                 if not event.groups.isdisjoint(member.groups):
                     await self._deliver(member, cohort, event)
-                if member.replay is not asyncio.current_task():
+                if not member.is_read_by(asyncio.current_task()):
                     return  # the event was its end
                 member.since = event.number
-                if self._turns.is_over or event.number % EVENTS_AT_ONCE == 0:
+                if self._scheduler.is_over or event.number % EVENTS_AT_ONCE == 0:
                     await self._turn(member)
 
     async def _turn(self, member: Member) -> None:
         left = member.source.position - member.since
-        await self._turns.next(0 if left <= EVENTS_AT_ONCE else member.since + 1)
+        order = 0 if left <= EVENTS_AT_ONCE else member.since + 1
+        await self._scheduler.turn(Rank.CATCHING_UP, order)
 
     async def _deliver(self, member: Member, cohort: Cohort, event: Event) -> None:
         if event.ends:
             if event.number > member.began:
                 member.receiver.ended_by_server()
             return
-        if event.excluded is not None and event.excluded == member.receiver.channel_name:
+        if event.excluded is not None and member.leaves_out(event):
             return
         body = await cohort.rendered(event)
-        if self._turns.is_over:
+        if self._scheduler.is_over:
             # As with reads, many may have waited for the same run.
             await self._turn(member)
         while body is not None and not member.receiver.deliver(body):

@@ -2,69 +2,28 @@
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from graphql import ExecutionResult, GraphQLError
+from graphql import ExecutionResult
 
 from live import metrics
 from live.concurrency import supervision
 from live.concurrency.begun_task import BegunTask
-from live.concurrency.scheduler import Turns
-from live.execution.response import response
+from live.concurrency.scheduler import Rank, Scheduler
+from live.execution.response import Body
 from live.fanout.event_buffer import Source
+from live.fanout.member import Member
+from live.fanout.notification import body_of, failure, settled
+from live.fanout.renderings import Renderings
 from live.log.events import Event
-from live.socket.protocol import encode
-from live.socket.send_queue import Body
 
 logger = logging.getLogger(__name__)
 
 # Members written to before the loop gets its turn: about 5 ms of work.
 MEMBERS_AT_ONCE = 250
-# Notifications kept for those who read at their own pace, at about 1 KB each.
-MOST_BODIES = 512
-
-
-class Receiver(Protocol):
-    """The end of a subscription: one client's operation."""
-
-    @property
-    def channel_name(self) -> str:
-        """The name of the client's socket: an event may leave out one socket."""
-
-    def deliver(self, body: Body) -> bool:
-        """Send a notification, given as its payload's JSON; False: it has no room just now."""
-
-    async def room(self) -> None:
-        """Return when `deliver` may have room again."""
-
-    def ended_by_server(self) -> None:
-        """The application ended the subscription (`Subscription.unsubscribe`)."""
-
-    def fail(self, errors: Iterable[Exception]) -> None:
-        """End the subscription with errors."""
-
-
-@dataclass(eq=False, slots=True)
-class Member:
-    """A subscription's place in a source of events.
-
-    `since` is the number of the last event that it has had, or that was not for it; exact
-    while it reads at its own pace, or is suspended, and at least the last delivered else.
-    `began` is where the source was when it joined: what ended there before is not its end.
-    """
-
-    receiver: Receiver
-    groups: frozenset[str]
-    source: Source
-    since: int
-    limit: int | None = None
-    joined: bool = False
-    began: int = 0
-    cohort: "Cohort | None" = None
-    replay: "asyncio.Task[None] | None" = None
 
 
 class Run(Protocol):
@@ -84,8 +43,8 @@ class Cohort:
         key: what the members share; equal keys are one cohort.
         run: executes the selection.
         source: where a member finds what it missed.
-        fall_behind: has a member read on from there.
-        turns: what has to be waited for, or is much, goes on in pieces.
+        fall_behind: has a member catch up from there.
+        scheduler: what has to be waited for, or is much, goes on in pieces.
         limit: events that may wait, of which the newest are kept; None is `most_waiting`,
             beyond which the members fall behind.
     """
@@ -94,59 +53,59 @@ class Cohort:
     run: Run
     source: Source
     fall_behind: "Callable[[Member, Cohort], None]"
-    turns: Turns
+    scheduler: Scheduler
     limit: int | None = None
     most_waiting: int = 1000
-    members: dict[Member, None] = field(default_factory=dict)
-    reading: dict[Member, None] = field(default_factory=dict)
+    live: dict[Member, None] = field(default_factory=dict)
+    catching_up: dict[Member, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._waiting: deque[Event] = deque()
+        # Whether a piece of the scheduler's was asked for, to run what waits.
+        self._is_scheduled = False
         self._runner: asyncio.Task[None] | None = None
         self._is_delivering = False
         self._done = 0  # every event up to this number is done with
-        # What was run while some read at their own pace: they mostly come together.
-        self._bodies: OrderedDict[int, Body | asyncio.Task[Body | None] | None] = OrderedDict()
+        self._renderings = Renderings()
 
     # ---- members
 
     def add(self, member: Member) -> None:
         """Let `member` hear of the events after its `since`."""
-        self._stop_reading(member)
-        self.members[member] = None
-        member.cohort = self
+        self._stop_catching_up(member)
+        self.live[member] = None
+        member.go_live(self)
 
-    def go_back(self, member: Member) -> None:
-        """Let `member` read at its own pace what comes after its `since`."""
+    def send_back(self, member: Member, task: "asyncio.Task[None]") -> None:
+        """Have `task` catch up for `member` from its `since`."""
         self._take_out(member)
-        self.reading[member] = None
-        member.cohort = self
+        self.catching_up[member] = None
+        member.catch_up(self, task)
 
     def remove(self, member: Member) -> None:
         """Take `member` out; an event that is on its way does not reach it any more."""
         self._take_out(member)
-        self._stop_reading(member)
-        member.cohort = None
+        self._stop_catching_up(member)
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody is left."""
-        return not self.members and not self.reading
+        return not self.live and not self.catching_up
 
     def _take_out(self, member: Member) -> None:
-        if member not in self.members:
+        if member not in self.live:
             return
         done = self.source.position if self.is_idle else self._done
         member.since = max(member.since, done)
-        del self.members[member]
-        if not self.members:
+        del self.live[member]
+        if not self.live:
             # Nobody is left for them: who is added later has had them.
             self._waiting.clear()
 
-    def _stop_reading(self, member: Member) -> None:
-        self.reading.pop(member, None)
-        if not self.reading:
-            self._bodies.clear()
+    def _stop_catching_up(self, member: Member) -> None:
+        self.catching_up.pop(member, None)
+        if not self.catching_up:
+            self._renderings.forget()
 
     @property
     def is_idle(self) -> bool:
@@ -157,48 +116,47 @@ class Cohort:
 
     def take(self, event: Event) -> None:
         """Run `event` for the members, after those that were taken before."""
-        if not self.members:
-            return  # those who read at their own pace find it at its source
-        if self.is_idle:
-            self._done = event.number - 1
+        if not self.live:
+            return  # those who catch up find it at its source
+        if not self.is_idle:
+            self._hold(event)
+            return
+        self._done = event.number - 1
+        if self.scheduler.begin():
             self._start(event)
         else:
-            self.hold(event)
+            self._hold(event)
 
-    def hold(self, event: Event) -> None:
-        """Keep `event` for a later `catch_up`."""
-        if not self.members:
-            return
-        if self.is_idle:
-            self._done = event.number - 1
+    def _hold(self, event: Event) -> None:
+        """Keep `event` until those before it are done with, and there is time for it."""
         if self.limit is None and len(self._waiting) >= self.most_waiting:
-            self._leave_to_readers()
-        else:
-            self._waiting.append(event)
-            self._keep_newest()
+            for member in list(self.live):
+                self.fall_behind(member, self)
+            return
+        self._waiting.append(event)
+        self._keep_newest()
+        self._schedule()
 
     def _keep_newest(self) -> None:
         kept = [index for index, event in enumerate(self._waiting) if not event.ends]
         if self.limit is not None and len(kept) > self.limit:
             del self._waiting[kept[0]]
 
-    def _leave_to_readers(self) -> None:
-        for member in list(self.members):
-            self.fall_behind(member, self)
+    def _schedule(self) -> None:
+        if self._waiting and self._runner is None and not self._is_scheduled:
+            self._is_scheduled = True
+            self.scheduler.call(self._run_next)
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether events wait that nothing else will run but `catch_up`."""
-        return bool(self._waiting) and self._runner is None
-
-    def catch_up(self) -> None:
-        """Run the oldest event that waits, if it waits for this only."""
-        if self.is_behind:
+    def _run_next(self) -> None:
+        """Run the oldest event that waits; the other cohorts have their turn before the next."""
+        self._is_scheduled = False
+        if self._waiting and self._runner is None:
             self._start(self._waiting.popleft())
+        self._schedule()
 
     def _start(self, event: Event) -> None:
         outcome = self._execute(event)
-        if isinstance(outcome, ExecutionResult) and len(self.members) <= MEMBERS_AT_ONCE:
+        if isinstance(outcome, ExecutionResult) and len(self.live) <= MEMBERS_AT_ONCE:
             self._is_delivering = True
             try:
                 for _ in self._deliver(event, outcome):
@@ -208,6 +166,7 @@ class Cohort:
             finally:
                 self._is_delivering = False
             self._done = event.number
+            self._schedule()
             return
         self._runner = BegunTask(self._drain(event, outcome), loop=asyncio.get_running_loop())
 
@@ -236,9 +195,9 @@ class Cohort:
         self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
     ) -> None:
         while True:
-            result = outcome if isinstance(outcome, ExecutionResult) else await _settle(outcome)
+            result = outcome if isinstance(outcome, ExecutionResult) else await settled(outcome)
             for _ in self._deliver(event, result):
-                await self.turns.next()
+                await self.scheduler.turn(Rank.LIVE)
             self._done = event.number
             if not self._waiting:
                 return
@@ -251,19 +210,19 @@ class Cohort:
         try:
             return self.run(event)
         except Exception as error:
-            return _failure(error)
+            return failure(error)
 
     def _deliver(self, event: Event, result: ExecutionResult) -> Iterator[None]:
         """Hand the result to the members; yields now and then, so that the loop can turn."""
-        body = _body(result)
-        if self.reading and not event.ends:
-            self._remember(event.number, body)
+        body = body_of(result)
+        if self.catching_up and not event.ends:
+            self._renderings.keep(event.number, body)
         if body is None and not event.ends:
             return
         delivered = 0
-        for count, member in enumerate(list(self.members), 1):
+        for count, member in enumerate(list(self.live), 1):
             # It may have left, or joined after the event, while others were written to.
-            if member in self.members and member.since < event.number:
+            if member in self.live and member.since < event.number:
                 self._hand_over(member, event, body)
                 delivered += body is not None
             if count % MEMBERS_AT_ONCE == 0:
@@ -272,7 +231,7 @@ class Cohort:
 
     def _hand_over(self, member: Member, event: Event, body: Body | None) -> None:
         member.since = event.number
-        if event.excluded is not None and event.excluded == member.receiver.channel_name:
+        if event.excluded is not None and member.leaves_out(event):
             return
         try:
             if body is None:
@@ -280,70 +239,24 @@ class Cohort:
             elif not member.receiver.deliver(body):
                 member.since = event.number - 1
                 self.fall_behind(member, self)
-                self._remember(event.number, body)
+                self._renderings.keep(event.number, body)
         except Exception as error:
             # It alone is ended, so that its client knows; the others go on.
             logger.error("A notification was not delivered: %s", type(error).__name__)
             member.receiver.fail([error])
 
-    # ---- for those who read at their own pace
+    # ---- for those who catch up
 
     async def rendered(self, event: Event) -> Body | None:
         """Return the event's notification, None where `publish` skipped it; run once for all."""
-        if event.number in self._bodies:
-            body = self._bodies[event.number]
-        else:
+
+        def make() -> Body | Coroutine[Any, Any, Body | None] | None:
             outcome = self._execute(event)
-            body = (
-                _body(outcome)
-                if isinstance(outcome, ExecutionResult)
-                else BegunTask(_settled_body(outcome), loop=asyncio.get_running_loop())
-            )
-            if len(self.reading) + len(self.members) != 1:  # else nobody will ask again
-                self._remember(event.number, body)
-        if isinstance(body, asyncio.Task):
-            # Shielded: others wait for it too.
-            body = await asyncio.shield(body)
-        return body
+            return body_of(outcome) if isinstance(outcome, ExecutionResult) else _later(outcome)
 
-    def _remember(self, number: int, body: "Body | asyncio.Task[Body | None] | None") -> None:
-        self._bodies[number] = body
-        if len(self._bodies) > MOST_BODIES:
-            self._bodies.popitem(last=False)
+        is_shared = len(self.catching_up) + len(self.live) != 1
+        return await self._renderings.get(event.number, make, is_shared=is_shared)
 
 
-async def _settle(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
-    try:
-        return await outcome
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # What `publish` waited for was cancelled, not this: the next event is to run.
-        return _failure(RuntimeError("publish was cancelled"))
-    except Exception as error:
-        return _failure(error)
-
-
-async def _settled_body(outcome: Awaitable[ExecutionResult]) -> Body | None:
-    return _body(await _settle(outcome))
-
-
-def _failure(error: Exception) -> ExecutionResult:
-    return ExecutionResult(None, [GraphQLError("", original_error=error)])
-
-
-def _body(result: ExecutionResult) -> Body | None:
-    try:
-        return notification_body(result)
-    except Exception as error:
-        # A scalar of the application's gave what JSON does not have.
-        return notification_body(_failure(error))
-
-
-def notification_body(result: ExecutionResult) -> Body | None:
-    """Return a notification's payload as JSON, None where `publish` skipped it."""
-    told = result.data and any(value is not None for value in result.data.values())
-    if not result.errors and not told:
-        return None
-    return Body(encode(response(result.data, result.errors)))
+async def _later(outcome: Awaitable[ExecutionResult]) -> Body | None:
+    return body_of(await settled(outcome))

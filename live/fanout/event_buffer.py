@@ -1,9 +1,8 @@
 """Where subscriptions that are not up to date find what they missed, without gaps."""
 
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
 from typing import Protocol
 
 from live.concurrency.single_flight import SingleFlight
@@ -19,8 +18,6 @@ logger = logging.getLogger(__name__)
 # Records read at once. Pages begin at multiples of it, so that those who come back together
 # from different places share their reads.
 PAGE = 500
-# Events of subscriptions past the log that are kept for who cannot take them just now.
-MOST_PASSING = 256
 
 
 class Source(Protocol):
@@ -34,26 +31,7 @@ class Source(Protocol):
         """Return some of the events after `number`, up to `position`; none at the end."""
 
 
-class Passing:
-    """The events of subscriptions that are not durable: the newest, in memory only."""
-
-    def __init__(self) -> None:
-        self.position = 0
-        self._newest: deque[Event] = deque(maxlen=MOST_PASSING)
-        # Apart, so that no burst of events pushes out the end of a subscription.
-        self._ends: deque[Event] = deque(maxlen=MOST_PASSING)
-
-    def add(self, event: Event) -> None:
-        """Keep `event` for a while."""
-        (self._ends if event.ends else self._newest).append(event)
-
-    async def after(self, number: int) -> list[Event]:
-        """Return what is left of the events after `number`."""
-        kept = sorted([*self._newest, *self._ends], key=attrgetter("number"))
-        return [event for event in kept if number < event.number <= self.position]
-
-
-class Shelf:
+class EventBuffer:
     """The log, the newest part of it in memory.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from live import metrics
 from live.concurrency import outage
 from live.concurrency.outage import Outage
-from live.concurrency.scheduler import Turns
+from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.conf import conf
 from live.log import store
@@ -44,11 +44,11 @@ class Follower:
 
     Args:
         taker: gets each record once, in the order of the numbers.
-        turns: a long run of records goes on in pieces.
+        scheduler: a long run of records goes on in pieces.
     """
 
-    def __init__(self, taker: Taker, turns: Turns) -> None:
-        self._taker, self._turns = taker, turns
+    def __init__(self, taker: Taker, scheduler: Scheduler) -> None:
+        self._taker, self._scheduler = taker, scheduler
         self._end: Cursor | None = None
         self._early: dict[int, bytes] = {}
         self._patience: asyncio.TimerHandle | None = None
@@ -61,8 +61,8 @@ class Follower:
 
     # ---- what the channel layer tells
 
-    async def told(self, message: dict[str, Any]) -> None:
-        """Take the records that a message of live.log.append brings, or have them read."""
+    async def hear(self, message: dict[str, Any]) -> None:
+        """Take the records that a message brings (see live.log.append), or have them read."""
         end = Cursor(message["epoch"], message["last"])
         # Who rings a doorbell is asked for nothing more: the log has what happened.
         records = [] if conf.BROADCAST == "doorbell" else message["records"]
@@ -171,5 +171,5 @@ class Follower:
             if self._end == (epoch, number - 1):
                 self._end = Cursor(epoch, number)
                 self._taker.take(epoch, number, packed)
-                if len(records) > 1 and self._turns.is_over:
-                    await self._turns.next()
+                if len(records) > 1 and self._scheduler.is_over:
+                    await self._scheduler.turn(Rank.LIVE)

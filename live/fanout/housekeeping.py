@@ -1,9 +1,9 @@
-"""The hub's pulse: times of sockets, and identities that ended without a signal."""
+"""Looks at all sockets now and then: their times, and identities that ended without a signal."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from live.auth import TOKEN_ID, user_id
 from live.concurrency.outage import Outage, missed
-from live.concurrency.scheduler import Turns
+from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.conf import conf
 from live.models import AccessToken
@@ -24,9 +24,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at the sockets' times: what a timeout is late at the most.
 BEAT_SECONDS = 0.5
-MISSED = "The pulse missed a beat"
-# What a look at some sockets may take: events are on their way meanwhile.
-PIECE_SECONDS = 0.001
+FAILED = "The look at the sockets failed"
 # Identities that are asked for in one go: what the queries for them take is short.
 IDENTITIES_AT_ONCE = 500
 # What a query raises because of a value in it: a key that is none. One such value fails the
@@ -35,7 +33,7 @@ UNASKABLE = (TypeError, ValueError, OverflowError, DataError)
 
 
 class Beating(Protocol):
-    """What the pulse needs of a socket."""
+    """What is needed of a socket."""
 
     scope: dict[str, Any]
     heartbeat: Any
@@ -56,65 +54,73 @@ class Credentials:
     password: str | None = field(default=None, repr=False)
 
 
-async def beat_for_ever(sockets: set[Any]) -> None:
+async def beat_for_ever(sockets: set[Any], scheduler: Scheduler) -> None:
     """Look at the times of `sockets` until cancelled; what fails is logged, and tried again."""
-    await _for_ever(_beat, sockets, lambda: BEAT_SECONDS)
+    await _for_ever(_beat, sockets, scheduler, lambda: BEAT_SECONDS)
 
 
-async def check_identities_for_ever(sockets: set[Any]) -> None:
+async def check_identities_for_ever(sockets: set[Any], scheduler: Scheduler) -> None:
     """Look at who is behind `sockets` until cancelled; what fails is logged, and tried again.
 
     A task of its own: pings do not wait for a database that is slow.
     """
-    await _for_ever(_check_identities, sockets, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY))
+    await _for_ever(
+        _check_identities, sockets, scheduler, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY)
+    )
 
 
 async def _for_ever(
-    look: Callable[[Iterable[Any]], Awaitable[None]],
+    look: Callable[["Crowd"], Awaitable[None]],
     sockets: set[Any],
+    scheduler: Scheduler,
     seconds: Callable[[], float],
 ) -> None:
-    fault = Outage(logger, MISSED, "The pulse beats again")
+    fault = Outage(logger, FAILED, "The look at the sockets works again")
     while True:
         await asyncio.sleep(seconds())
         try:
-            await look(list(sockets))
+            await look(Crowd(scheduler, list(sockets)))
         except Exception as error:
             missed(error, fault)
         else:
             fault.is_over()
 
 
-async def _in_turns(sockets: Iterable[Beating]) -> AsyncIterator[Beating]:
-    """Yield each of `sockets`; now and then, the loop has its turn before the next."""
-    turns = Turns(PIECE_SECONDS)
-    await turns.next()
-    for socket in sockets:
-        if turns.is_over:
-            await turns.next()
-        yield socket
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Sockets that are looked at in pieces: iterating, the loop has its turn now and then."""
+
+    scheduler: Scheduler
+    sockets: Sequence[Beating]
+
+    async def __aiter__(self) -> AsyncIterator[Beating]:
+        await self.scheduler.turn(Rank.HOUSEKEEPING)
+        for socket in self.sockets:
+            if self.scheduler.is_over:
+                await self.scheduler.turn(Rank.HOUSEKEEPING)
+            yield socket
 
 
-async def _beat(sockets: Iterable[Beating]) -> None:
+async def _beat(crowd: Crowd) -> None:
     now = time.monotonic()
-    async for socket in _in_turns(sockets):
+    async for socket in crowd:
         try:
             socket.heartbeat.beat(now)
         except Exception as error:
             # One socket's fault must not keep the others open beyond their time.
-            logger.error("%s: %s", MISSED, type(error).__name__)
+            logger.error("%s: %s", FAILED, type(error).__name__)
 
 
-async def _check_identities(sockets: Iterable[Beating]) -> None:
+async def _check_identities(crowd: Crowd) -> None:
     some: dict[Credentials, list[Beating]] = {}
-    async for socket in _in_turns(sockets):
+    async for socket in crowd:
         held = _held_by(socket)
         if held is not None:
             some.setdefault(held, []).append(socket)
         if len(some) >= IDENTITIES_AT_ONCE:
-            await _check(some)
+            await _check(some, crowd.scheduler)
             some = {}
-    await _check(some)
+    await _check(some, crowd.scheduler)
 
 
 def _held_by(socket: Beating) -> Credentials | None:
@@ -128,24 +134,26 @@ def _held_by(socket: Beating) -> Credentials | None:
         return None
 
 
-async def _check(held: dict[Credentials, list[Beating]]) -> None:
+async def _check(held: dict[Credentials, list[Beating]], scheduler: Scheduler) -> None:
     if not held:
         return
     try:
         found = await in_worker_thread(find_ended)(set(held))
     except UNASKABLE as error:
-        await _check_singly(held, error)
+        await _check_singly(held, scheduler, error)
         return
     for ended in found:
-        async for socket in _in_turns(held[ended]):
+        async for socket in Crowd(scheduler, held[ended]):
             socket.rights_changed(None)
 
 
-async def _check_singly(held: dict[Credentials, list[Beating]], error: Exception) -> None:
+async def _check_singly(
+    held: dict[Credentials, list[Beating]], scheduler: Scheduler, error: Exception
+) -> None:
     """Close the sockets for whose identity the database cannot be asked, and check the others."""
     if len(held) > 1:
         for one, sockets in held.items():
-            await _check({one: sockets})
+            await _check({one: sockets}, scheduler)
         return
     for sockets in held.values():
         for socket in sockets:

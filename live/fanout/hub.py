@@ -1,46 +1,34 @@
-"""The process's hub: one channel for all its sockets; events in, frames out."""
+"""The process's hub: its groups and cohorts; events in, to the cohorts whose groups hold them."""
 
 import asyncio
-import contextlib
 import logging
-import time
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
-
-from channels.layers import get_channel_layer
+from typing import Protocol
 
 from live import metrics
-from live.concurrency import outage
-from live.concurrency.scheduler import Turns
-from live.concurrency.single_flight import SingleFlight
+from live.concurrency.scheduler import Scheduler
 from live.concurrency.supervision import keep_running
-from live.concurrency.threads import in_worker_thread
 from live.conf import conf
-from live.errors import CursorExpired, Unavailable
-from live.fanout.catch_up import Replays
-from live.fanout.cohort import Cohort, Member, Run
-from live.fanout.event_buffer import MOST_PASSING, Passing, Shelf, Source, unpacked
+from live.errors import Unavailable
+from live.fanout.catch_up import CatchUp
+from live.fanout.cohort import Cohort, Run
+from live.fanout.event_buffer import EventBuffer, Source, unpacked
 from live.fanout.follower import Follower
 from live.fanout.housekeeping import beat_for_ever, check_identities_for_ever
+from live.fanout.listener import Listener
+from live.fanout.member import Member, State
+from live.fanout.resume import Resume
+from live.fanout.transient_buffer import MOST_KEPT, TransientBuffer
 from live.identity import rights_cache
-from live.log import records
-from live.log.announcer import HUB_CHANNEL, HUB_GROUP
-from live.log.cursor import Cursor, decode
+from live.log.cursor import Cursor
 from live.log.events import Event
 from live.log.records import Kind, Record
-from live.log.store import Extent, extent
 
 logger = logging.getLogger(__name__)
 
-# Between two attempts to join a channel layer that is away.
-RETRY_SECONDS = 0.5
-# What joining a channel layer, or leaving it, may take.
-JOIN_SECONDS = 2
 # A subscriber is told rather than kept waiting where the database stays away.
 READY_SECONDS = 5
-# An event with more cohorts than fit in this goes on after other work of the loop.
-LONGEST_TURN_SECONDS = 0.005
 
 
 class Socket(Protocol):
@@ -60,7 +48,7 @@ class Socket(Protocol):
 
 
 class Hub:
-    """Takes each broadcast once and gives it to every cohort whose groups hold it.
+    """Takes each event once and gives it to every cohort whose groups hold it.
 
     One for each event loop: `Hub.current()`. It listens while there are sockets.
     """
@@ -76,21 +64,19 @@ class Hub:
         return cls._hubs[loop]
 
     def __init__(self) -> None:
-        self.log, self.passing = Shelf(), Passing()
+        self.log, self.transient = EventBuffer(), TransientBuffer()
         self.sockets: set[Socket] = set()
         self._groups: dict[str, dict[Cohort, None]] = {}
         self._cohorts: dict[Hashable, Cohort] = {}
-        self._turns = Turns()
-        self._follower = Follower(self, self._turns)
-        self._replays = Replays()
+        self.scheduler = Scheduler()
+        self._catch_up = CatchUp(self.scheduler)
+        self._resume = Resume(self.log)
         self._tasks: list[asyncio.Task[None]] = []
-        # Set when joining the channel layer has succeeded or failed.
-        self._tried_layer = asyncio.Event()
-        # Cohorts whose events wait for a turn of the loop.
-        self._behind: dict[Cohort, None] = {}
-        self._catching_up: asyncio.Task[None] | None = None
-        self._extent = in_worker_thread(extent)
-        self._looks: SingleFlight[Extent] = SingleFlight()
+        self._follow_anew()
+
+    def _follow_anew(self) -> None:
+        self._follower = Follower(self, self.scheduler)
+        self.listener = Listener(self._follower.hear, self.pass_on)
 
     # ---- sockets
 
@@ -99,13 +85,12 @@ class Hub:
         self.sockets.add(socket)
         metrics.sockets.inc()
         if not self._tasks:
-            self._tried_layer.clear()
-            self._follower = Follower(self, self._turns)
+            self._follow_anew()
             work = {
-                "listen": self._listen,
+                "listen": self.listener.listen,
                 "follow": self._follower.follow,
-                "pings": lambda: beat_for_ever(self.sockets),
-                "identities": lambda: check_identities_for_ever(self.sockets),
+                "pings": lambda: beat_for_ever(self.sockets, self.scheduler),
+                "identities": lambda: check_identities_for_ever(self.sockets, self.scheduler),
             }
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(keep_running(*one)) for one in work.items()]
@@ -127,50 +112,42 @@ class Hub:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await self._follower.ready.wait()
-                await self._tried_layer.wait()
+                await self.listener.has_tried.wait()
         except TimeoutError:
             raise Unavailable() from None
 
     async def find(self, after: str) -> int:
-        """Return the number of the event that the cursor `after` stands behind.
-
-        Raises BadCursor, or CursorExpired where the log does not have all that came after.
-        """
-        cursor = decode(after)
-        if cursor.epoch == self.log.epoch and self.log.holds(cursor.number):
-            return cursor.number
-        # Those who come together share a look; who is refused by it may be newer than it.
-        found = (await self._looks.do(None, self._extent)).reaches(cursor)
-        if not found and not (await self._extent()).reaches(cursor):
-            raise CursorExpired()
-        return cursor.number
+        """Return the number of the event that the cursor `after` stands behind (see Resume)."""
+        return await self._resume.find(after)
 
     # ---- members
 
     def source(self, durable: bool) -> Source:
         """Return where the events of a subscription come from: the log, or past it."""
-        return self.log if durable else self.passing
+        return self.log if durable else self.transient
 
     def join(self, member: Member, key: Hashable, run: Run) -> None:
         """Register a subscription: it hears of every event after its `since`."""
-        metrics.subscriptions.inc()
-        member.joined, member.began = True, member.source.position
-        self._place(member, key, run)
+        if member.join():
+            metrics.subscriptions.inc()
+            self._place(member, key, run)
 
     def part(self, member: Member) -> None:
         """End a subscription's membership; nothing more is delivered to it."""
-        self._displace(member)
-        if member.joined:
-            member.joined = False
+        if member.state not in (State.NEW, State.ENDED):
             metrics.subscriptions.dec()
+        self._displace(member)
+        member.end()
 
     def suspend(self, member: Member) -> None:
         """Deliver nothing to `member` until `readmit`; what comes meanwhile waits for it."""
-        self._displace(member)
+        if member.cohort is not None:
+            self._displace(member)
+            member.suspend()
 
     def readmit(self, member: Member, key: Hashable, run: Run) -> None:
         """Go on with a suspended member, in the cohort of its present `key`."""
-        if member.joined and member.cohort is None:
+        if member.state is State.SUSPENDED:
             self._place(member, key, run)
 
     def _place(self, member: Member, key: Hashable, run: Run) -> None:
@@ -182,21 +159,22 @@ class Hub:
             for group in member.groups:
                 self._groups.setdefault(group, {})[cohort] = None
         if member.since < member.source.position:
-            self._replays.start(member, cohort)
+            self._catch_up.start(member, cohort)
         else:
             cohort.add(member)
 
     def _new_cohort(self, key: Hashable, run: Run, member: Member) -> Cohort:
         limit, most = member.limit, conf.NOTIFICATION_QUEUE_LIMIT
-        if limit is None and member.source is self.passing:
-            limit = MOST_PASSING
-        return Cohort(key, run, member.source, self._replays.start, self._turns, limit, most)
+        if limit is None and member.source is self.transient:
+            limit = MOST_KEPT
+        start = self._catch_up.start
+        return Cohort(key, run, member.source, start, self.scheduler, limit, most)
 
     def _displace(self, member: Member) -> None:
-        cohort = member.cohort
+        cohort: Cohort | None = member.cohort
         if cohort is None:
             return
-        self._replays.stop(member)
+        self._catch_up.stop(member)
         cohort.remove(member)
         if cohort.is_empty:
             cohort.stop()
@@ -206,49 +184,6 @@ class Hub:
                 self._groups[group].pop(cohort)
                 if not self._groups[group]:
                     del self._groups[group]
-
-    # ---- what comes from the channel layer
-
-    async def _listen(self) -> None:
-        """Read the channel layer for as long as there are sockets, whatever happens to it."""
-        while True:
-            try:
-                await self._read_layer()
-            except Exception as error:
-                outage.channel_layer.goes_on(error, "listening")
-            metrics.layer_up.set(0)
-            self._tried_layer.set()
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _read_layer(self) -> None:
-        layer = get_channel_layer()
-        # A broker that hangs answers nothing, not even with an error.
-        async with asyncio.timeout(JOIN_SECONDS):
-            channel = await layer.new_channel(HUB_CHANNEL)
-            await layer.group_add(HUB_GROUP, channel)
-        try:
-            self._tried_layer.set()
-            metrics.layer_up.set(1)
-            outage.channel_layer.is_over()
-            while True:
-                await self._told(await layer.receive(channel))
-                # A layer that holds a burst would never let go of the loop.
-                await asyncio.sleep(0)
-        finally:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(JOIN_SECONDS):
-                    await layer.group_discard(HUB_GROUP, channel)
-
-    async def _told(self, message: dict[str, Any]) -> None:
-        """Handle one message of the hub's group; a bad one harms no other."""
-        try:
-            if message["type"] == "live.log":
-                await self._follower.told(message)
-            else:
-                self.pass_on(records.unpack(message["record"]))
-        except Exception as error:
-            # The message may quote a patient: its text is not logged.
-            logger.error("A broadcast was not understood: %s", type(error).__name__)
 
     # ---- what happened
 
@@ -281,13 +216,13 @@ class Hub:
         """Handle an event past the log, or an end of subscriptions; nothing else comes so."""
         if record.kind not in (Kind.EVENT, Kind.UNSUBSCRIBE):
             raise ValueError("only the log tells of rights")
-        number = self.passing.position + 1
+        number = self.transient.position + 1
         event = Event.logged(None, number, record)
-        self.passing.add(event)
+        self.transient.add(event)
         try:
             self._handle(record, event)
         finally:
-            self.passing.position = number
+            self.transient.position = number
 
     def _handle(self, record: Record, event: Event) -> None:
         match record.kind:
@@ -314,34 +249,10 @@ class Hub:
                 socket.fail(error)
 
     def _give(self, event: Event) -> None:
-        turn_ends = time.monotonic() + LONGEST_TURN_SECONDS
-        for cohort in self._hearing(event):
-            if time.monotonic() < turn_ends:
-                cohort.take(event)
-            else:
-                cohort.hold(event)
-                self._behind[cohort] = None
-        if self._behind and self._catching_up is None:
-            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
-
-    async def _catch_up(self) -> None:
-        """Run what did not fit in its event's turn, one event of each cohort after the other."""
-        try:
-            await self._turns.next()
-            while self._behind:
-                cohort = next(iter(self._behind))
-                del self._behind[cohort]
-                cohort.catch_up()
-                if cohort.is_behind:
-                    self._behind[cohort] = None
-                if self._turns.is_over:
-                    await self._turns.next()
-        finally:
-            self._catching_up = None
-
-    def _hearing(self, event: Event) -> dict[Cohort, None]:
-        """Return the cohorts that are in any of the event's groups, each once."""
+        """Give the event to the cohorts that are in any of its groups, once each."""
         # Of its own source: a message past the log is nothing to those who rely on the log.
-        source = self.passing if event.epoch is None else self.log
+        source = self.transient if event.epoch is None else self.log
         found = (cohort for group in event.groups for cohort in self._groups.get(group, ()))
-        return {cohort: None for cohort in found if cohort.source is source}
+        for cohort in dict.fromkeys(found):
+            if cohort.source is source:
+                cohort.take(event)

@@ -24,6 +24,7 @@ from live.concurrency.threads import WorkerThreads
 from live.conf import conf
 from live.errors import LiveError, TooManyOperations, format_error
 from live.execution.document_limits import TokenBucket, is_longer
+from live.execution.response import encode
 from live.fanout.hub import Hub
 from live.identity import rights_cache
 from live.identity.rate_limits import client_of
@@ -34,9 +35,9 @@ from live.socket.heartbeat import Heartbeat
 from live.socket.language import language_of
 from live.socket.operation import Operation
 from live.socket.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
-from live.socket.quota import Tally
+from live.socket.quota import Quota
 from live.socket.rights import Rights
-from live.socket.send_queue import FRAME_EXTENSION, Outbox
+from live.socket.send_queue import FRAME_EXTENSION, SendQueue
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             self.connection_init_wait_timeout = conf.CONNECTION_INIT_WAIT_TIMEOUT
         self.operations: dict[str, Operation] = {}
         self.closed = False
-        self.tally = Tally()
+        self.quota = Quota()
         self._tasks: set[asyncio.Task[None]] = set()
         self._executing = 0
         self._initialising: asyncio.Task[None] | None = None
@@ -150,7 +151,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if not self.client.asks():
             await self._keep_out()
             return
-        self.outbox = self._new_outbox()
+        self.send_queue = self._new_send_queue()
         self.hub = Hub.current()
         await self.accept(subprotocol=chosen)
         self.heartbeat = Heartbeat(self)
@@ -163,9 +164,9 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         await asyncio.sleep(RELUCTANCE_SECONDS)
         await self.base_send({"type": "websocket.close", "code": int(CloseCode.TOO_MANY_REQUESTS)})
 
-    def _new_outbox(self) -> Outbox:
+    def _new_send_queue(self) -> SendQueue:
         extension = (self.scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
-        return Outbox(
+        return SendQueue(
             waiting(self.base_send),
             conf.OUTBOX_SIZE,
             conf.NOTIFICATIONS_IN_OUTBOX,
@@ -183,11 +184,11 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.closed = True
         if not hasattr(self, "hub"):
             return
-        self.outbox.close()
+        self.send_queue.close()
         for operation in list(self.operations.values()):
             operation.stop()
         self.rights.stop()
-        self.tally.belongs_to(None)
+        self.quota.belongs_to(None)
         await self.hub.leave(self)
 
     # ---- what comes in
@@ -270,7 +271,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             self._refusal = str(error.message)
             raise
         self.belong()
-        self.tally.check_sockets()
+        self.quota.check_sockets()
         if payload.get("confirmSubscriptions") is True:
             self.confirm_subscriptions = True
 
@@ -281,7 +282,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def belong(self) -> None:
         """Count the socket, and what it asks for, for whoever is behind it now."""
-        self.tally.belongs_to(auth.user_id(self.scope))
+        self.quota.belongs_to(auth.user_id(self.scope))
         self.client = client_of(self.scope)
 
     async def _start(self, id: str, payload: dict[str, Any]) -> None:
@@ -328,7 +329,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def send_message(self, message: dict[str, Any]) -> None:
         """Send a protocol message; must not wait."""
-        self.outbox.put(protocol.encode(message))
+        self.send_queue.put(encode(message))
 
     def close_with(self, close: Close, cause: Exception | None = None) -> None:
         """Close the socket, after what was sent before."""
@@ -346,10 +347,10 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         # for it beyond a moment.
         try:
             async with asyncio.timeout(1):
-                await self.outbox.flushed()
+                await self.send_queue.flushed()
         except TimeoutError:
             pass
-        self.outbox.close()
+        self.send_queue.close()
         for operation in list(self.operations.values()):
             operation.stop()
         try:
@@ -368,7 +369,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def events_lost(self) -> None:
         """Close the socket if it watches: events are gone that it was to get."""
-        if self.tally.subscriptions:
+        if self.quota.subscriptions:
             # What comes after the gap would have the client believe that there was none.
             self.suspend_all()
             self.close_with(Close(CloseCode.EVENTS_LOST, "Events were lost"))

@@ -45,7 +45,7 @@ class Heartbeat:
         """Do what is due at `now` (of time.monotonic)."""
         if self._socket.closed:
             return
-        if self._socket.outbox.stuck_for(now) > conf.SLOW_CLIENT_SECONDS:
+        if self._socket.send_queue.stuck_for(now) > conf.SLOW_CLIENT_SECONDS:
             metrics.limits.labels(limit="slow_client").inc()
             self._socket.too_slow()
         elif self._socket.protocol.state is State.NEW:

@@ -1,6 +1,5 @@
 """One operation of one socket, from its request to its end."""
 
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -14,9 +13,8 @@ from graphql import ExecutionResult
 from live.context import Context
 from live.errors import LiveError, format_error
 from live.execution.execution import Document, Request, is_subscription, prepare, run
-from live.execution.response import response
+from live.execution.response import Body, response
 from live.fanout.cohort import Member
-from live.socket.send_queue import Body
 from live.socket.subscribing import Opened, open_subscription, sharing
 
 if TYPE_CHECKING:
@@ -107,7 +105,7 @@ class Operation:
     # ---- subscribing
 
     async def _subscribe(self, document: Document, request: Request) -> None:
-        self.socket.tally.started()
+        self.socket.quota.started()
         self._is_counted = True
         context = self._context(request)
         looks = self.socket.rights.looks
@@ -136,10 +134,8 @@ class Operation:
         opened = self._opened
         assert opened is not None, "the subscription is open"
         key, cohort_run = self._sharing()
-        kind = self.socket.protocol.next(self.id, {})["type"]
-        prefix = f'{{"type":"{kind}","id":{json.dumps(self.id)},"payload":'
         newest = (self.id, opened.limit) if opened.limit else None
-        self._delivery = (prefix, prefix.encode(), newest)
+        self._delivery = (self.socket.protocol.next_prefix(self.id), newest)
         source = self.socket.hub.source(opened.subscription_class.durable)
         place = source.position if since is None else since
         self.member = Member(self, frozenset(opened.groups), source, place, opened.limit)
@@ -180,12 +176,12 @@ class Operation:
 
     def deliver(self, body: Body) -> bool:
         """Send a notification's JSON; False: the client does not take it just now."""
-        prefix, data, newest = self._delivery
-        return self.socket.outbox.put_shared(prefix, data, body, newest=newest)
+        prefix, newest = self._delivery
+        return self.socket.send_queue.put_shared(prefix, body, newest=newest)
 
     async def room(self) -> None:
         """Return when the client has taken some of what waits for it."""
-        await self.socket.outbox.room()
+        await self.socket.send_queue.room()
 
     def ended_by_server(self) -> None:
         """Complete the subscription because the application ended it."""
@@ -214,7 +210,7 @@ class Operation:
         self.ended = True
         self.socket.operation_ended(self)
         if self._is_counted:
-            self.socket.tally.ended()
+            self.socket.quota.ended()
         if message is not None:
             self.socket.send_message(message)
         if self.member is not None:

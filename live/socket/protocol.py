@@ -6,10 +6,10 @@ subscriptions-transport-ws' PROTOCOL.md has it. A `Connection` holds one socket'
 """
 
 import enum
-import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from live.execution.response import encode
 from live.socket.messages import Malformed, Message, read_message
 
 TRANSPORT_WS = "graphql-transport-ws"
@@ -81,6 +81,17 @@ class Ignore:
     """There is nothing to do."""
 
 
+class Prefix(NamedTuple):
+    """The beginning of a message, as text and as bytes."""
+
+    text: str
+    data: bytes
+
+
+# What ends a message whose payload is its last field.
+NEXT_END = "}"
+
+
 Action = Close | Reply | Initialise | Start | Stop | Ignore
 
 
@@ -136,6 +147,14 @@ class Connection:
     def next(self, id: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Return the message with a result, or one notification."""
         return {"type": "data" if self.is_legacy else "next", "id": id, "payload": payload}
+
+    def next_prefix(self, id: str) -> Prefix:
+        """Return what stands before the payload in a message with a notification.
+
+        The payload's JSON and NEXT_END follow: the same for all who are told.
+        """
+        text = encode(self.next(id, {})).removesuffix("{}" + NEXT_END)
+        return Prefix(text, text.encode())
 
     def error(self, id: str, errors: list[Any]) -> dict[str, Any]:
         """Return the message that ends an operation which did not run."""
@@ -233,27 +252,3 @@ def bad_input(message: str) -> dict[str, Any]:
 def unauthenticated(message: str) -> dict[str, Any]:
     """Return a formatted error for an operation before the connection is initialised."""
     return {"message": message, "extensions": {"code": "UNAUTHENTICATED"}}
-
-
-# Made once: `json.dumps` would make one for each call that has options.
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-
-
-def encode(message: dict[str, Any]) -> str:
-    """Return a message, or its payload, as the text of a frame.
-
-    Raises TypeError or ValueError for what JSON does not have: a NaN, an object.
-    """
-    text = _encode(message)
-    if not text.isascii() and not _is_utf8(text):
-        return json.dumps(message, separators=(",", ":"), allow_nan=False)
-    return text
-
-
-def _is_utf8(text: str) -> bool:
-    # JSON's escapes can spell half a surrogate pair, which no frame can hold.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

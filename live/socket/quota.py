@@ -9,7 +9,7 @@ _sockets: Counter[int] = Counter()
 _subscriptions: Counter[int] = Counter()
 
 
-class Tally:
+class Quota:
     """One socket's share. Nobody's sockets are counted for themselves only."""
 
     __slots__ = ("subscriptions", "user_id")

@@ -82,9 +82,9 @@ class Rights:
         if was is not None and user.pk != was:
             socket.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
             return True
-        watched = socket.tally.subscriptions
+        watched = socket.quota.subscriptions
         for operation in list(socket.operations.values()):
             await operation.reauthorize()
-        if watched and not socket.tally.subscriptions and was is not None:
+        if watched and not socket.quota.subscriptions and was is not None:
             socket.close_with(Close(CloseCode.FORBIDDEN, "Forbidden"))
         return True

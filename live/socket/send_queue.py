@@ -1,28 +1,22 @@
 """A socket's way out: straight through while the client reads, bounded while it does not."""
 
 import asyncio
-import functools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
+from live.execution.response import Body
+from live.socket.protocol import NEXT_END, Prefix
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # The ASGI extension of live.socket.uvicorn; without it every frame goes by `send`.
 FRAME_EXTENSION = "wardcast.frame"
+_END = NEXT_END.encode()
 
 
-class Body(str):
-    """A notification's payload as JSON; its bytes are made once for all who get it."""
-
-    @functools.cached_property
-    def closing_data(self) -> bytes:
-        """The payload's bytes with the brace that ends its message."""
-        return self.encode() + b"}"
-
-
-class Outbox:
+class SendQueue:
     """Sends frames in order, and never makes the caller wait.
 
     A frame is sent at once, from the caller's own turn, as long as the server takes it
@@ -87,7 +81,7 @@ class Outbox:
             self._waiting.append((None, frame))
 
     def put_shared(
-        self, prefix: str, prefix_data: bytes, body: Body, *, newest: tuple[str, int] | None = None
+        self, prefix: Prefix, body: Body, *, newest: tuple[str, int] | None = None
     ) -> bool:
         """Send a message that many sockets get, each behind a prefix of its own.
 
@@ -97,14 +91,14 @@ class Outbox:
         if self.closed:
             return True
         if self._writer is None:
-            if self._write is None or not self._write(prefix_data + body.closing_data):
-                self._send_now(f"{prefix}{body}}}")
+            if self._write is None or not self._write(prefix.data + body.data(_END)):
+                self._send_now(f"{prefix.text}{body}{NEXT_END}")
             return True
         if newest is not None:
             self._make_room(*newest)
         elif len(self._waiting) >= self.most_shared:
             return False
-        self._waiting.append((newest and newest[0], (prefix, body)))
+        self._waiting.append((newest and newest[0], (prefix.text, body)))
         return True
 
     async def room(self) -> None:
@@ -151,7 +145,7 @@ class Outbox:
             while self._waiting:
                 _, frame = self._waiting.popleft()
                 self._tell_room()
-                text = frame if isinstance(frame, str) else f"{frame[0]}{frame[1]}}}"
+                text = frame if isinstance(frame, str) else f"{frame[0]}{frame[1]}{NEXT_END}"
                 self._sending_since = time.monotonic()
                 await self._send({"type": "websocket.send", "text": text})
         except Exception:

@@ -43,6 +43,7 @@ COMMANDS = {
         *("-m", "gunicorn", "-k", "server.workers.Worker", "-w", "{workers}"),
         *("-b", "127.0.0.1:{port}", "server.asgi:application"),
     ],
+    "runserver": ["manage.py", "runserver", "127.0.0.1:{port}", "--noreload"],
 }
 
 
@@ -52,7 +53,7 @@ class Server:
 
     Args:
         folder: where its database and log go.
-        kind: one of COMMANDS: "daphne", "uvicorn" or "gunicorn".
+        kind: one of COMMANDS: "daphne", "uvicorn", "gunicorn" or, as a demo, "runserver".
         environment: more variables for it, such as REDIS_URL.
         workers: processes of a gunicorn.
     """

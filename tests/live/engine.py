@@ -6,7 +6,6 @@ import math
 
 from graphql import ExecutionResult
 
-from live.fanout.event_buffer import Shelf
 from live.log import records
 from live.log.cursor import Cursor
 from live.log.events import Event
@@ -187,7 +186,7 @@ class Feed:
 
     def __init__(self, hub):
         self.hub, self.log = hub, MemoryLog()
-        hub.log = Shelf(self.log.read)
+        hub.log._fetch = self.log.read
         hub.begin(Cursor(EPOCH, 0), missed=False)
 
     def append(self, record):

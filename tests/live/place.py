@@ -1,6 +1,6 @@
 """A subscription in a hub, as the engine's tests use it, and what the engine's gauges show."""
 
-from live.fanout.cohort import Member
+from live.fanout.member import Member
 from tests.live.engine import Client
 
 
@@ -33,7 +33,7 @@ class Place:
     @property
     def is_live(self):
         """Whether it hears of events as they come, and does not read them."""
-        return self.member.cohort is not None and self.member in self.member.cohort.members
+        return self.member.cohort is not None and self.member in self.member.cohort.live
 
     def suspend(self):
         """Have it wait, as while its rights are looked at."""

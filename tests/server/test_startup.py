@@ -1,6 +1,8 @@
 """What cannot do its work does not start, says why in words, and ends with an error."""
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.checks import Tags, run_checks
 
+from server import static_files
 from server.listening import why_not
 from tests.conftest import require_program
 
@@ -120,14 +123,22 @@ def test_a_database_that_is_as_needed_passes():
 
 @pytest.mark.parametrize("server", ["daphne", "gunicorn"])
 def test_files_that_nobody_collected_are_named_with_what_to_run(server, tmp_path):
-    text = run(
-        SERVERS[server],
-        SECRET_KEY="s" * 50,
-        DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
-        STATIC_ROOT=str(tmp_path),
-    )
-    assert f"No static files are collected in {tmp_path}" in text
+    text = start_without_files(SERVERS[server], tmp_path)
+    assert re.search(rf"{tmp_path} lacks \d\d\d of the static files", text)
     assert "Run `python manage.py collectstatic --noinput`." in text
+
+
+def test_a_file_that_is_new_since_they_were_collected_is_named(tmp_path):
+    names = {name: name for name in static_files.names() - {"server/page.css"}}
+    manifest = {"version": "1.1", "paths": names, "hash": ""}
+    (tmp_path / "staticfiles.json").write_text(json.dumps(manifest))
+    text = start_without_files(SERVERS["daphne"], tmp_path)
+    assert f"{tmp_path} lacks 1 of the static files, server/page.css among them" in text
+
+
+def start_without_files(command, folder):
+    database = f"sqlite:///{folder}/db.sqlite3"
+    return run(command, SECRET_KEY="s" * 50, DATABASE_URL=database, STATIC_ROOT=str(folder))
 
 
 # ---- the port

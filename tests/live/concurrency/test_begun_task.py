@@ -46,7 +46,7 @@ async def test_a_subscription_that_ends_while_publish_is_called_leaves_nothing(m
     take, ended = Cohort.take, []
 
     def take_and_end(cohort, event):
-        members = list(cohort.members)
+        members = list(cohort.live)
         take(cohort, event)
         for member in members:
             member.receiver.stop()

@@ -1,30 +1,38 @@
-"""Turns: one piece of long work in each turn of the loop, the lowest rank first."""
+"""The scheduler: one piece of long work in each turn of the loop, the first rank first."""
 
 import asyncio
 
 import pytest
 
-from live.concurrency import scheduler as turns_module
-from live.concurrency.scheduler import LONGEST_WAITING_EVERY, Turns
+from live.concurrency import scheduler as scheduler_module
+from live.concurrency.scheduler import FAIR_EVERY, Rank, Scheduler
 
 
 class Queue:
     """Those who wait for a turn; it remembers who had one, and in which turn of the loop."""
 
     def __init__(self):
-        self.turns, self.had, self.at = Turns(), [], []
+        self.turns, self.had, self.at = Scheduler(), [], []
         self.loop_turns = 0
         self.tasks = []
 
-    def wait(self, name, rank=0):
+    def wait(self, name, order=0, rank=Rank.CATCHING_UP):
         """Have somebody wait."""
-        self.tasks.append(asyncio.create_task(self._wait(name, rank)))
+        self.tasks.append(asyncio.create_task(self._wait(name, order, rank)))
         return self.tasks[-1]
 
-    async def _wait(self, name, rank):
-        await self.turns.next(rank)
+    def call(self, name):
+        """Have somebody's work be called."""
+        self.turns.call(lambda: self.note(name))
+
+    def note(self, name):
+        """Note that somebody had a turn."""
         self.had.append(name)
         self.at.append(self.loop_turns)
+
+    async def _wait(self, name, order, rank):
+        await self.turns.turn(rank, order)
+        self.note(name)
 
     async def all_had(self):
         """Let the loop turn until everybody had a turn."""
@@ -39,21 +47,30 @@ async def queue():
     return Queue()
 
 
-async def test_equal_ranks_are_in_the_order_of_their_arrival(queue):
+async def test_equals_are_in_the_order_of_their_arrival(queue):
     for name in range(50):
         queue.wait(name)
     await queue.all_had()
     assert queue.had == list(range(50))
 
 
-async def test_the_lowest_rank_is_first(queue):
-    for rank in (5, 3, 0, 3, 9, 1):
-        queue.wait(f"{rank}", rank)
+async def test_within_a_rank_the_lowest_order_is_first(queue):
+    for order in (5, 3, 0, 3, 9, 1):
+        queue.wait(f"{order}", order)
     await queue.all_had()
     assert queue.had == ["0", "1", "3", "3", "5", "9"]
 
 
-async def test_who_comes_later_with_a_lower_rank_goes_before_those_who_wait(queue):
+async def test_live_work_is_first_and_housekeeping_last(queue):
+    for rank in (Rank.HOUSEKEEPING, Rank.CATCHING_UP, Rank.LIVE):
+        queue.wait(rank, rank=rank)
+    await asyncio.sleep(0)
+    queue.call("called")
+    await queue.all_had()
+    assert queue.had == [Rank.LIVE, "called", Rank.CATCHING_UP, Rank.HOUSEKEEPING]
+
+
+async def test_who_comes_later_with_a_lower_order_goes_before_those_who_wait(queue):
     for name in range(20):
         queue.wait(name, 9)
     while not queue.had:  # noqa: ASYNC110  the first turn
@@ -63,12 +80,82 @@ async def test_who_comes_later_with_a_lower_rank_goes_before_those_who_wait(queu
     assert queue.had.index("late") < 5
 
 
-async def test_no_rank_waits_for_ever(queue):
-    queue.wait("high", 9)
-    for _ in range(3 * LONGEST_WAITING_EVERY):
-        queue.wait("low", 0)
+async def test_nobody_waits_for_ever(queue):
+    queue.wait("far", 9)
+    queue.wait("housekeeping", rank=Rank.HOUSEKEEPING)
+    for _ in range(3 * FAIR_EVERY):
+        queue.wait("near", 0)
     await queue.all_had()
-    assert queue.had.index("high") < LONGEST_WAITING_EVERY
+    assert queue.had.index("far") < FAIR_EVERY
+    assert queue.had.index("housekeeping") < FAIR_EVERY
+
+
+async def test_housekeeping_has_its_turn_however_many_have_waited_longer(queue):
+    for order in range(20 * FAIR_EVERY):
+        queue.wait("catching up", order)
+    await asyncio.sleep(0)
+    queue.wait("housekeeping", rank=Rank.HOUSEKEEPING)
+    await queue.all_had()
+    assert queue.had.index("housekeeping") < 2 * FAIR_EVERY
+
+
+# ---- live work
+
+
+async def test_where_nobody_works_live_work_begins_at_once(queue):
+    assert queue.turns.begin()
+    # Within the same piece as long as that lasts.
+    assert queue.turns.begin()
+
+
+async def test_a_piece_that_is_over_is_not_begun_anew_in_the_same_turn(queue, monkeypatch):
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
+    assert queue.turns.begin()
+    assert not queue.turns.begin()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert queue.turns.begin()
+
+
+async def test_live_work_does_not_begin_in_the_turn_of_another(queue, monkeypatch):
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
+    queue.wait("catching up")
+    await asyncio.sleep(0)
+    assert not queue.turns.begin()
+    await queue.all_had()
+
+
+async def test_what_is_called_shares_a_piece_until_that_is_over(queue, monkeypatch):
+    for number in range(5):
+        queue.call(number)
+    queue.wait("later")
+    await queue.all_had()
+    assert queue.had == [0, 1, 2, 3, 4, "later"]
+    assert len(set(queue.at[:5])) == 1
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
+    queue.at.clear()
+    for number in range(5):
+        queue.call(number)
+    while len(queue.at) < 5:
+        await asyncio.sleep(0)
+        queue.loop_turns += 1
+    assert len(set(queue.at)) == 5
+
+
+async def test_work_that_raises_holds_nobody_up_and_is_not_quoted(queue, caplog):
+    def fail():
+        raise ValueError("Ada Lovelace")
+
+    queue.turns.call(fail)
+    queue.call("next")
+    queue.wait("last")
+    await queue.all_had()
+    assert queue.had == ["next", "last"]
+    assert "Scheduled work failed: ValueError" in caplog.text
+    assert "Ada" not in caplog.text
+
+
+# ---- turns
 
 
 async def test_in_each_turn_of_the_loop_one_works(queue):
@@ -113,10 +200,10 @@ async def test_who_is_cancelled_when_it_had_been_let_keeps_nobody_waiting(queue)
 
 async def test_a_turn_ends_after_its_time_and_begins_anew(queue, monkeypatch):
     assert queue.turns.is_over  # nobody has one
-    await queue.turns.next()
-    monkeypatch.setattr(turns_module, "LONGEST_SECONDS", 60)
-    await queue.turns.next()
+    await queue.turns.turn(Rank.CATCHING_UP)
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 60)
+    await queue.turns.turn(Rank.CATCHING_UP)
     assert not queue.turns.is_over
-    monkeypatch.setattr(turns_module, "LONGEST_SECONDS", 0)
-    await queue.turns.next()
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
+    await queue.turns.turn(Rank.CATCHING_UP)
     assert queue.turns.is_over

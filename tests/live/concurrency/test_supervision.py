@@ -9,7 +9,7 @@ from live.concurrency import supervision
 from live.concurrency.supervision import keep_running
 from live.fanout import hub
 from live.fanout.follower import Follower
-from live.fanout.hub import Hub
+from live.fanout.listener import Listener
 from tests.live.notes import NOTES, Desk, OnNote, connect
 
 SECRET = "Ada Lovelace"
@@ -89,8 +89,8 @@ async def test_events_come_after_the_hubs_tasks_have_failed(monkeypatch, caplog)
     for name in ("beat_for_ever", "check_identities_for_ever"):
         work = getattr(hub, name)
         monkeypatch.setattr(f"live.fanout.hub.{name}", failing_once(name, work))
-    listen = Hub._listen
-    monkeypatch.setattr(Hub, "_listen", failing_once("listen", listen))
+    listen = Listener.listen
+    monkeypatch.setattr(Listener, "listen", failing_once("listen", listen))
     follow = Follower.follow
     monkeypatch.setattr("live.fanout.follower.Follower.follow", failing_once("follow", follow))
     async with connect() as wire:

@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from live import metrics
-from live.concurrency import scheduler as turns_module
-from live.fanout import cohort as cohort_module
+from live.concurrency import scheduler as scheduler_module
+from live.fanout import renderings
 from live.fanout.catch_up import EVENTS_AT_ONCE
-from live.fanout.cohort import MEMBERS_AT_ONCE, MOST_BODIES
+from live.fanout.cohort import MEMBERS_AT_ONCE
 from live.fanout.hub import Hub
+from live.fanout.renderings import MOST_KEPT
 from tests.live.engine import Echo, Feed, Slow, until
 from tests.live.place import Place, value
 
@@ -49,7 +50,7 @@ async def test_of_those_who_read_one_goes_on_in_each_turn_of_the_loop(
     hub, feed, settings, monkeypatch, kind, in_memory
 ):
     settings.LIVE = {"EVENTS_IN_MEMORY": in_memory}
-    monkeypatch.setattr(turns_module, "LONGEST_SECONDS", 0)
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
     feed.events(range(1, 4), "g")
     run = kind()
     places = [Place(hub, run, since=0) for _ in range(50)]
@@ -99,7 +100,7 @@ async def test_live_events_go_before_those_that_are_read(hub, feed):
 @pytest.fixture
 def _short_turns(monkeypatch):
     """Have each piece of work be the shortest."""
-    monkeypatch.setattr(turns_module, "LONGEST_SECONDS", 0)
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
 
 
 @pytest.mark.usefixtures("_short_turns")
@@ -108,14 +109,14 @@ async def test_who_comes_from_far_apart_places_soon_reads_together(hub, feed):
 
     It is for a few events of those whose turn comes early, as they have waited longest.
     """
-    last = 2 * MOST_BODIES
+    last = 2 * MOST_KEPT
     feed.events(range(1, last + 1), "g")
     run = Echo()
-    places = [Place(hub, run, since=since) for since in range(0, MOST_BODIES + 200, 50)]
+    places = [Place(hub, run, since=since) for since in range(0, MOST_KEPT + 200, 50)]
     await until(lambda: all(place.is_live for place in places), 20)
     for place in places:
         assert place.got == list(range(place.got[0], last + 1))
-    assert [place.got[0] for place in places] == list(range(1, MOST_BODIES + 200, 50))
+    assert [place.got[0] for place in places] == list(range(1, MOST_KEPT + 200, 50))
     assert set(run.ran) == set(range(1, last + 1))
     assert len(run.ran) < 1.1 * last
     for place in places:
@@ -126,7 +127,7 @@ async def test_who_comes_from_far_apart_places_soon_reads_together(hub, feed):
 async def test_who_reads_together_stays_together_also_where_few_runs_are_kept(
     hub, feed, monkeypatch
 ):
-    monkeypatch.setattr(cohort_module, "MOST_BODIES", EVENTS_AT_ONCE + 1)
+    monkeypatch.setattr(renderings, "MOST_KEPT", EVENTS_AT_ONCE + 1)
     feed.events(range(1, 1001), "g")
     run = Echo()
     places = [Place(hub, run, since=0) for _ in range(20)]

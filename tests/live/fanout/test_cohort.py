@@ -7,11 +7,13 @@ import logging
 import pytest
 from graphql import ExecutionResult, GraphQLError
 
-from live.concurrency.scheduler import Turns
+from live.concurrency.scheduler import Scheduler
 from live.errors import Forbidden
-from live.fanout import cohort as cohort_module
-from live.fanout.cohort import MEMBERS_AT_ONCE, Cohort, Member, notification_body
-from live.fanout.event_buffer import Shelf
+from live.fanout import renderings
+from live.fanout.cohort import MEMBERS_AT_ONCE, Cohort
+from live.fanout.event_buffer import EventBuffer
+from live.fanout.member import Member
+from live.fanout.notification import body_of
 from live.log import events
 from live.log.events import Event
 from live.log.payload import PayloadError
@@ -27,7 +29,7 @@ class Behind:
         self.members = []
 
     def __call__(self, member, cohort):
-        cohort.go_back(member)
+        cohort.send_back(member, asyncio.get_running_loop().create_future())
         self.members.append(member)
 
     @property
@@ -37,7 +39,7 @@ class Behind:
 
 def make(run, **options):
     """Return a cohort of nobody yet."""
-    return Cohort("key", run, Shelf(), Behind(), Turns(), **options)
+    return Cohort("key", run, EventBuffer(), Behind(), Scheduler(), **options)
 
 
 def add(cohort, count=1, since=0, takes=None):
@@ -58,7 +60,7 @@ def give(cohort, *numbers, ends=False):
 
 
 def member_of(cohort, client):
-    return next(member for member in cohort.members if member.receiver is client)
+    return next(member for member in cohort.live if member.receiver is client)
 
 
 # ---- events
@@ -165,7 +167,7 @@ async def test_nothing_is_run_for_nobody():
     give(cohort, 2, 3)
     cohort.remove(member_of(cohort, client))
     give(cohort, 4)
-    cohort.hold(make_event(5))
+    give(cohort, 5)
     await run.let_all()
     assert run.ran == [2]
     assert cohort.is_idle
@@ -239,8 +241,9 @@ async def test_who_is_taken_out_has_not_had_what_runs_or_waits():
     await run.let_one()
     cohort.source.position = 20
     cohort.remove(members[2])
-    cohort.hold(make_event(21))
-    cohort.source.position = 21
+    # Others work in this turn of the loop: the event waits for the next.
+    cohort.scheduler.call(lambda: None)
+    give(cohort, 21)
     cohort.remove(members[3])
     assert [member.since for member in members] == [10, 11, 20, 20]
 
@@ -281,7 +284,7 @@ async def test_who_has_no_room_falls_behind_and_the_others_go_on():
     give(cohort, 1, 2, 3, 4)
     assert (slow.got, fast.got) == ([1, 2], [1, 2, 3, 4])
     assert cohort.fall_behind.since == [2]
-    assert (len(cohort.members), len(cohort.reading)) == (1, 1)
+    assert (len(cohort.live), len(cohort.catching_up)) == (1, 1)
     assert run.ran == [1, 2, 3, 4]
 
 
@@ -310,7 +313,7 @@ async def test_an_event_is_run_once_for_all_who_read_it_at_once():
 
 
 async def test_what_was_run_for_readers_is_bounded_and_forgotten_with_the_last(monkeypatch):
-    monkeypatch.setattr(cohort_module, "MOST_BODIES", 3)
+    monkeypatch.setattr(renderings, "MOST_KEPT", 3)
     run = Echo()
     cohort = make(run)
     clients = add(cohort, 2, takes=0)
@@ -318,11 +321,11 @@ async def test_what_was_run_for_readers_is_bounded_and_forgotten_with_the_last(m
     for number in (1, 2, 3, 4, 4, 3, 2, 1):
         await cohort.rendered(make_event(number))
     assert run.ran == [1, 2, 3, 4, 1]
-    assert len(cohort._bodies) == 3
+    assert len(cohort._renderings._kept) == 3
     assert [member.receiver for member in cohort.fall_behind.members] == clients
     for member in cohort.fall_behind.members:
         cohort.add(member)
-    assert cohort._bodies == {}
+    assert cohort._renderings._kept == {}
 
 
 # ---- what waits
@@ -482,7 +485,7 @@ async def test_a_receiver_that_raises_is_ended_and_the_others_go_on(caplog):
     give(cohort, 1, 2)
     assert [type(error) for error in failing.errors] == [KeyError]
     assert other.got == [1, 2]
-    assert len(cohort.members) == 1
+    assert len(cohort.live) == 1
     assert SECRET not in caplog.text
 
 
@@ -491,14 +494,14 @@ async def test_a_receiver_that_raises_is_ended_and_the_others_go_on(caplog):
 
 @pytest.mark.parametrize("data", [None, {}, {"event": None}, {"event": None, "other": None}])
 def test_a_skipped_notification_has_no_body(data):
-    assert notification_body(ExecutionResult(data, None)) is None
+    assert body_of(ExecutionResult(data, None)) is None
 
 
 @pytest.mark.parametrize("value", [0, False, "", [], {}])
 def test_a_value_that_is_merely_empty_is_no_skip(value):
-    assert notification_body(ExecutionResult({"event": value}, None)) is not None
+    assert body_of(ExecutionResult({"event": value}, None)) is not None
 
 
 def test_a_null_with_an_error_is_no_skip():
     error = GraphQLError("", original_error=Forbidden())
-    assert '"FORBIDDEN"' in notification_body(ExecutionResult({"event": None}, [error]))
+    assert '"FORBIDDEN"' in body_of(ExecutionResult({"event": None}, [error]))

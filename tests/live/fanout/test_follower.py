@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from live.concurrency.scheduler import Turns
+from live.concurrency.scheduler import Scheduler
 from live.fanout import follower
 from live.fanout.follower import Follower
 from live.log.cursor import Cursor
@@ -39,7 +39,7 @@ class Turn:
     def __init__(self):
         self.asked, self.comes = asyncio.Event(), asyncio.Event()
 
-    async def next(self):
+    async def turn(self, rank):
         self.asked.set()
         await self.comes.wait()
 
@@ -94,7 +94,7 @@ async def following(log, taken):
 
 
 def new_follower(log, taken):
-    made = Follower(taken, Turns())
+    made = Follower(taken, Scheduler())
     made._read_end, made._read = log.end, log.read
     return made
 
@@ -124,14 +124,14 @@ async def test_what_is_told_is_taken_at_once_and_nothing_is_read(log, taken):
     log.append(3)
     async with following(log, taken) as made:
         for count in (1, 2, 1, 50):
-            await made.told(log.append(count))
+            await made.hear(log.append(count))
         assert taken.numbers == list(range(4, 58))
         assert log.reads == []
 
 
 async def test_a_message_before_its_beginning_has_it_begin(log, taken):
     made = new_follower(log, taken)
-    await made.told(log.append())
+    await made.hear(log.append())
     assert taken.numbers == []
     async with following(log, taken):
         assert taken.begun == [(Cursor(1, 1), False)]
@@ -144,16 +144,16 @@ async def test_what_comes_twice_is_taken_once(log, taken):
     async with following(log, taken) as made:
         messages = [log.append() for _ in range(3)]
         for message in (*messages, *messages, log.append()):
-            await made.told(message)
+            await made.hear(message)
         assert taken.numbers == [1, 2, 3, 4]
 
 
 async def test_of_what_overlaps_the_new_part_is_taken(log, taken):
     async with following(log, taken) as made:
-        await made.told(log.append(3))
+        await made.hear(log.append(3))
         log.append(2)
         texts = [log.records[number] for number in range(2, 6)]
-        await made.told({"type": "live.log", "epoch": 1, "last": 5, "records": texts})
+        await made.hear({"type": "live.log", "epoch": 1, "last": 5, "records": texts})
         assert taken.numbers == [1, 2, 3, 4, 5]
         assert log.reads == []
 
@@ -162,10 +162,10 @@ async def test_what_comes_too_early_waits_for_what_is_before_it(log, taken):
     """Two writers that commit one after the other may send in the other order."""
     async with following(log, taken) as made:
         first, second, third = log.append(), log.append(2), log.append()
-        await made.told(third)
-        await made.told(second)
+        await made.hear(third)
+        await made.hear(second)
         assert taken.numbers == []
-        await made.told(first)
+        await made.hear(first)
         assert taken.numbers == [1, 2, 3, 4]
         assert log.reads == []
 
@@ -173,9 +173,9 @@ async def test_what_comes_too_early_waits_for_what_is_before_it(log, taken):
 async def test_who_got_all_meanwhile_does_not_look_for_what_came_too_early(log, taken):
     async with following(log, taken) as made:
         log.append(2)
-        await made.told(log.append())
+        await made.hear(log.append())
         texts = list(log.records.values())
-        await made.told({"type": "live.log", "epoch": 1, "last": 3, "records": texts})
+        await made.hear({"type": "live.log", "epoch": 1, "last": 3, "records": texts})
         made._lose_patience()
         assert not made._look.is_set()
         assert (taken.numbers, made._early) == ([1, 2, 3], {})
@@ -185,10 +185,10 @@ async def test_a_lost_message_is_read(log, taken, monkeypatch):
     impatient(monkeypatch)
     async with following(log, taken) as made:
         log.append()
-        await made.told(log.append())
+        await made.hear(log.append())
         await take(taken, 2)
         assert taken.numbers == [1, 2]
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [1, 2, 3]
 
 
@@ -206,11 +206,11 @@ async def test_a_lost_message_is_found_while_others_are_only_repeated(log, taken
     settings.LIVE = {"POLL_EVERY": 0.02}
     async with following(log, taken) as made:
         first = log.append()
-        await made.told(first)
+        await made.hear(first)
         log.append()
         async with asyncio.timeout(5):
             while taken.numbers != [1, 2]:
-                await made.told(first)
+                await made.hear(first)
                 await asyncio.sleep(0.001)
 
 
@@ -221,7 +221,7 @@ async def test_who_hears_of_events_need_not_look_for_them(log, taken, settings, 
     async with following(log, taken) as made:
         await until(lambda: clock.looks > 5)
         clock.now = 100
-        await made.told(log.append())
+        await made.hear(log.append())
         looks, clock.looks = log.looks, 0
         await until(lambda: clock.looks > 5)
         assert log.looks == looks
@@ -234,7 +234,7 @@ async def test_a_long_gap_is_read_in_pages(log, taken, monkeypatch):
     impatient(monkeypatch)
     async with following(log, taken) as made:
         log.append(7)
-        await made.told(log.append())
+        await made.hear(log.append())
         await take(taken, 8)
         assert taken.numbers == list(range(1, 9))
         assert log.reads == [(1, 3), (4, 6), (7, 8)]
@@ -245,11 +245,11 @@ async def test_a_flood_that_comes_too_early_is_not_all_kept(log, taken, monkeypa
     async with following(log, taken) as made:
         lost = log.append()
         for _ in range(100):
-            await made.told(log.append())
+            await made.hear(log.append())
         assert len(made._early) == 5
         monkeypatch.setattr(follower, "PATIENCE_SECONDS", 0)
-        await made.told(lost)
-        await made.told(log.append())
+        await made.hear(lost)
+        await made.hear(log.append())
         made._lose_patience()
         await take(taken, log.last)
         assert taken.numbers == list(range(1, 103))
@@ -261,7 +261,7 @@ async def test_a_flood_that_comes_too_early_is_not_all_kept(log, taken, monkeypa
 
 async def test_a_doorbell_has_the_log_read(log, taken):
     async with following(log, taken) as made:
-        await made.told({**log.append(3), "records": []})
+        await made.hear({**log.append(3), "records": []})
         await take(taken, 3)
         assert taken.numbers == [1, 2, 3]
         assert log.reads == [(1, 3)]
@@ -270,9 +270,9 @@ async def test_a_doorbell_has_the_log_read(log, taken):
 async def test_a_doorbell_of_what_is_known_costs_nothing(log, taken):
     async with following(log, taken) as made:
         message = log.append(2)
-        await made.told(message)
+        await made.hear(message)
         log.looks = 0
-        await made.told({**message, "records": []})
+        await made.hear({**message, "records": []})
         await asyncio.sleep(0)
         assert log.looks == 0
         assert taken.numbers == [1, 2]
@@ -285,18 +285,18 @@ async def test_messages_that_come_while_it_reads_are_taken_once(log, taken):
     async with following(log, taken) as made:
         lost, late = log.append(2), log.append()
         log.holds = True
-        await made.told({**late, "records": []})
+        await made.hear({**late, "records": []})
         await until(lambda: log.waiting)
         log.let()
         await until(lambda: log.waiting)  # of the records
-        await made.told(lost)
-        await made.told(log.append())
+        await made.hear(lost)
+        await made.hear(log.append())
         assert taken.numbers == [1, 2]
         log.holds = False
         log.let()
         await take(taken, 4)
-        await made.told(late)
-        await made.told(log.append())
+        await made.hear(late)
+        await made.hear(log.append())
         assert taken.numbers == [1, 2, 3, 4, 5]
         assert len(log.reads) == 1
 
@@ -306,11 +306,11 @@ async def test_what_is_taken_while_it_asks_for_the_end_is_not_another_log(log, t
         log.holds = True
         made._look.set()
         await until(lambda: log.waiting)
-        await made.told(log.append(5))
+        await made.hear(log.append(5))
         log.holds = False
         log.let("looks early")
         await looked(made)
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [1, 2, 3, 4, 5, 6]
         assert len(taken.begun) == 1
 
@@ -319,12 +319,12 @@ async def test_a_gap_that_shows_while_it_reads_is_read_next(log, taken, monkeypa
     impatient(monkeypatch)
     async with following(log, taken) as made:
         log.holds = True
-        await made.told({**log.append(2), "records": []})
+        await made.hear({**log.append(2), "records": []})
         await until(lambda: log.waiting)
         log.let("looks early")
         await until(lambda: log.waiting)
         log.append()
-        await made.told(log.append())
+        await made.hear(log.append())
         log.holds = False
         log.let()
         await take(taken, 4)
@@ -349,7 +349,7 @@ async def test_it_goes_on_when_the_database_is_back(log, taken, caplog, error, l
     async with following(log, taken) as made:
         log.failure = error(SECRET)
         log.looks = 0
-        await made.told({**log.append(), "records": []})
+        await made.hear({**log.append(), "records": []})
         await until(lambda: log.looks > 5)
         log.append()
         log.failure = None
@@ -376,7 +376,7 @@ async def test_messages_are_taken_while_the_database_is_away(log, taken):
         log.failure = OperationalError(SECRET)
         made._look.set()
         await until(lambda: log.looks > 5)
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [1]
 
 
@@ -384,7 +384,7 @@ async def test_each_outage_is_reported(log, taken, caplog):
     async with following(log, taken) as made:
         for count in (1, 2):
             log.failure, log.looks = OperationalError(SECRET), 0
-            await made.told({**log.append(), "records": []})
+            await made.hear({**log.append(), "records": []})
             await until(lambda: log.looks > 2)
             log.failure = None
             await take(taken, count)
@@ -397,12 +397,12 @@ async def test_each_outage_is_reported(log, taken, caplog):
 async def test_a_message_of_another_log_has_it_begin_there(log, taken):
     log.append(5)
     async with following(log, taken) as made:
-        await made.told(log.append())
+        await made.hear(log.append())
         log.start_new_epoch(last=0)
-        await made.told(log.append())
+        await made.hear(log.append())
         await until(lambda: len(taken.begun) > 1)
         assert taken.begun[1] == (Cursor(2, 1), True)
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [6, 2]
 
 
@@ -413,7 +413,7 @@ async def test_another_log_is_found_in_silence(log, taken, settings):
         log.start_new_epoch()
         await until(lambda: len(taken.begun) > 1)
         assert taken.begun[1] == (Cursor(2, 5), True)
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [6]
 
 
@@ -430,28 +430,28 @@ async def test_a_log_that_has_become_shorter_is_another(log, taken, settings):
 async def test_what_came_early_of_the_former_log_is_forgotten(log, taken):
     async with following(log, taken) as made:
         log.append(2)
-        await made.told(log.append())  # 3, too early
+        await made.hear(log.append())  # 3, too early
         log.start_new_epoch(last=0)
-        await made.told(log.append())
+        await made.hear(log.append())
         await until(lambda: len(taken.begun) > 1)
         # Another record will have the number 3: `take` looks whether it is that one.
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [2]
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [2, 3]
 
 
 async def test_a_batch_of_the_former_log_ends_where_another_begins(log, taken):
     async with following(log, taken) as made:
-        made._turns = Turn()
-        telling = asyncio.create_task(made.told(log.append(4)))
-        await made._turns.asked.wait()
+        made._scheduler = Turn()
+        telling = asyncio.create_task(made.hear(log.append(4)))
+        await made._scheduler.asked.wait()
         log.start_new_epoch(last=1)
-        await made.told(log.append())
+        await made.hear(log.append())
         await until(lambda: len(taken.begun) > 1)
-        made._turns.comes.set()
+        made._scheduler.comes.set()
         await telling
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [1, 3]
 
 
@@ -459,18 +459,18 @@ async def test_what_was_pruned_before_it_was_taken_is_missed(log, taken, caplog)
     async with following(log, taken) as made:
         log.append(6)
         log.prune(4)
-        await made.told({**log.append(), "records": []})
+        await made.hear({**log.append(), "records": []})
         await until(lambda: len(taken.begun) > 1)
         assert taken.begun[1] == (Cursor(1, 7), True)
-        await made.told(log.append())
+        await made.hear(log.append())
         assert taken.numbers == [8]
 
 
 async def test_pruning_what_was_taken_harms_nothing(log, taken):
     async with following(log, taken) as made:
-        await made.told(log.append(4))
+        await made.hear(log.append(4))
         log.prune(4)
-        await made.told({**log.append(2), "records": []})
+        await made.hear({**log.append(2), "records": []})
         await take(taken, 6)
         assert taken.numbers == [1, 2, 3, 4, 5, 6]
         assert len(taken.begun) == 1
@@ -480,16 +480,16 @@ async def test_what_was_pruned_while_its_message_came_is_not_missed(log, taken):
     async with following(log, taken) as made:
         messages = [log.append() for _ in range(3)]
         log.holds = True
-        await made.told({**messages[2], "records": []})
+        await made.hear({**messages[2], "records": []})
         await until(lambda: log.waiting)
         log.let()
         await until(lambda: log.waiting)
         log.prune(3)
         for message in (*messages, log.append()):
-            await made.told(message)
+            await made.hear(message)
         log.holds = False
         log.let()
-        await made.told(log.append())
+        await made.hear(log.append())
         await looked(made)
         assert taken.numbers == [1, 2, 3, 4, 5]
         assert len(taken.begun) == 1

@@ -1,4 +1,4 @@
-"""The pulse: what it finds out by itself, and that nothing stops it."""
+"""The looks at all sockets: what they find out by themselves, and that nothing stops them."""
 
 import asyncio
 import threading
@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from live.auth import TOKEN_ID
+from live.concurrency import scheduler
+from live.concurrency.scheduler import Scheduler
 from live.fanout import housekeeping
-from live.fanout.housekeeping import Credentials, credentials, find_ended
+from live.fanout.housekeeping import Credentials, Crowd, credentials, find_ended
 from live.identity.tokens import issue_token
 from live.models import AccessToken
 from server.asgi import application
@@ -146,15 +148,17 @@ class Socket:
             raise RuntimeError("Jane Doe")
 
 
-def pulsing(sockets):
+def looking_after(sockets):
     """Look after `sockets`, as the hub does, until cancelled."""
+    shared = Scheduler()
     return asyncio.gather(
-        housekeeping.beat_for_ever(sockets), housekeeping.check_identities_for_ever(sockets)
+        housekeeping.beat_for_ever(sockets, shared),
+        housekeeping.check_identities_for_ever(sockets, shared),
     )
 
 
 async def beat_until(sockets, event):
-    task = pulsing(sockets)
+    task = looking_after(sockets)
     try:
         async with asyncio.timeout(20):
             await event.wait()
@@ -163,10 +167,10 @@ async def beat_until(sockets, event):
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_socket_that_fails_does_not_stop_the_pulse(caplog):
+async def test_a_socket_that_fails_does_not_stop_the_looks(caplog):
     failing = Socket(fails=True)
     await beat_until({failing}, failing.beaten)
-    assert "The pulse missed a beat: RuntimeError" in caplog.text
+    assert "The look at the sockets failed: RuntimeError" in caplog.text
     assert "Jane" not in caplog.text
 
 
@@ -177,7 +181,7 @@ async def test_a_socket_that_fails_does_not_keep_others_from_their_beat():
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_database_that_is_away_does_not_stop_the_pulse(nurse, monkeypatch, caplog):
+async def test_a_database_that_is_away_does_not_stop_the_looks(nurse, monkeypatch, caplog):
     tries = []
 
     def fail(held):
@@ -190,7 +194,7 @@ async def test_a_database_that_is_away_does_not_stop_the_pulse(nurse, monkeypatc
     await beat_until({socket}, socket.beaten)
     second = Socket()
     second.scope = {"user": nurse}
-    task = pulsing({second})
+    task = looking_after({second})
     async with asyncio.timeout(20):
         while len(tries) < 2:  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.005)
@@ -210,7 +214,7 @@ async def test_a_database_that_hangs_does_not_hold_up_the_beat(nurse, monkeypatc
     monkeypatch.setattr(housekeeping, "find_ended", hang)
     socket = Socket()
     socket.scope = {"user": nurse}
-    task = pulsing({socket})
+    task = looking_after({socket})
     try:
         assert await asyncio.to_thread(asked.wait, 20)
         beats = socket.beats
@@ -235,7 +239,7 @@ async def test_a_crowds_identities_are_asked_for_in_parts(nurse, monkeypatch):
     for number, socket in enumerate(sockets[:5]):
         session = SimpleNamespace(session_key=f"key {number}")
         socket.scope = {"user": nurse, "session": session}
-    await housekeeping._check_identities(sockets)
+    await housekeeping._check_identities(Crowd(Scheduler(), sockets))
     assert asked == [2, 2, 1]
     assert [socket.looks for socket in sockets] == [0, 0, 0, 1, 0, 0]
 
@@ -243,7 +247,7 @@ async def test_a_crowds_identities_are_asked_for_in_parts(nurse, monkeypatch):
 @pytest.mark.parametrize("what", ["beat", "identities"])
 async def test_the_loop_has_its_turns_in_a_crowd(nurse, monkeypatch, what):
     """However long the sockets take together: here one is as much as a turn may have."""
-    monkeypatch.setattr(housekeeping, "PIECE_SECONDS", 0)
+    monkeypatch.setattr(scheduler, "HOUSEKEEPING_SECONDS", 0)
     monkeypatch.setattr(housekeeping, "find_ended", set)
     other, seen = [0], []
 
@@ -260,6 +264,7 @@ async def test_the_loop_has_its_turns_in_a_crowd(nurse, monkeypatch, what):
         socket.scope = {"user": nurse}
         socket.heartbeat.beat = socket.rights_changed = note
     task = asyncio.create_task(other_work())
-    await {"beat": housekeeping._beat, "identities": housekeeping._check_identities}[what](sockets)
+    look = {"beat": housekeeping._beat, "identities": housekeeping._check_identities}[what]
+    await look(Crowd(Scheduler(), sockets))
     task.cancel()
     assert len(seen) == len(set(seen)) == 20

@@ -6,14 +6,13 @@ import msgpack
 import pytest
 
 from live import metrics
-from live.concurrency import scheduler as turns_module
-from live.fanout import hub as hub_module
-from live.fanout.event_buffer import MOST_PASSING
+from live.concurrency import scheduler as scheduler_module
 from live.fanout.hub import Hub
+from live.fanout.transient_buffer import MOST_KEPT
 from live.identity import rights_cache
 from live.log import records
 from live.log.cursor import Cursor
-from tests.live.engine import EPOCH, Echo, Feed, Slow, Socket, event_record, turns, until
+from tests.live.engine import EPOCH, Echo, Feed, Slow, Socket, event_record, until
 from tests.live.place import Place, value
 
 SECRET = "Ada Lovelace"
@@ -171,11 +170,11 @@ async def test_past_the_log_the_newest_win_where_publish_is_slow(hub):
 async def test_past_the_log_memory_is_bounded_without_a_limit_too(hub):
     run = Slow()
     place = Place(hub, run, durable=False)
-    last = 2 * MOST_PASSING
+    last = 2 * MOST_KEPT
     for number in range(last + 1):
         hub.pass_on(event_record(number, "g"))
     await run.let_all()
-    assert place.got == [0, *range(last - MOST_PASSING + 1, last + 1)]
+    assert place.got == [0, *range(last - MOST_KEPT + 1, last + 1)]
     leave(place)
 
 
@@ -284,8 +283,8 @@ MESSAGES = [
 async def test_a_message_that_is_none_harms_nothing(hub, feed, caplog, message):
     hub._follower._begin(Cursor(1, 0), missed=False)
     place = Place(hub, Echo(), durable=False)
-    await hub._told(message)
-    await hub._told({"type": "live.passing", "record": records.pack(event_record(1, "g"))})
+    await hub.listener.hear(message)
+    await hub.listener.hear({"type": "live.passing", "record": records.pack(event_record(1, "g"))})
     assert place.got == [1]
     assert "not understood" in caplog.text
     assert SECRET not in caplog.text
@@ -335,11 +334,10 @@ async def test_a_socket_that_fails_is_closed_and_keeps_no_other_from_being_told(
 
 
 async def test_many_cohorts_are_served_over_several_turns_each_in_order(hub, feed, monkeypatch):
-    monkeypatch.setattr(hub_module, "LONGEST_TURN_SECONDS", 0)
-    monkeypatch.setattr(turns_module, "LONGEST_SECONDS", 0)
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
     places = [Place(hub, Echo(), key=n) for n in range(50)]
     feed.events(range(3), "g")
-    assert not any(place.got for place in places)
+    assert sum(len(place.got) for place in places) == 1
     most = 0
     while places[-1].got != [0, 1, 2]:
         had = sum(len(place.got) for place in places)
@@ -347,13 +345,12 @@ async def test_many_cohorts_are_served_over_several_turns_each_in_order(hub, fee
         most = max(most, sum(len(place.got) for place in places) - had)
     assert all(place.got == [0, 1, 2] for place in places)
     assert most == 1
-    await turns()
-    assert hub._catching_up is None
     leave(*places)
 
 
 async def test_who_leaves_before_its_turn_hears_nothing_and_holds_nobody_up(hub, feed, monkeypatch):
-    monkeypatch.setattr(hub_module, "LONGEST_TURN_SECONDS", 0)
+    monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
+    first = Place(hub, Echo(), key="first")  # has the turn in which the events come
     leaves, stays = Place(hub, Echo(), key="leaves"), Place(hub, Echo(), key="stays")
     feed.events([1, 2], "g")
     leave(leaves)
@@ -361,4 +358,4 @@ async def test_who_leaves_before_its_turn_hears_nothing_and_holds_nobody_up(hub,
     assert leaves.got == []
     feed.event(3, "g")
     await until(lambda: stays.got == [1, 2, 3])
-    leave(stays)
+    leave(first, stays)

@@ -12,11 +12,12 @@ from django.db import OperationalError, transaction
 from live import metrics
 from live.concurrency.threads import in_worker_thread
 from live.errors import Unavailable
-from live.fanout import follower
+from live.fanout import follower, listener
 from live.fanout import hub as hub_module
-from live.fanout.hub import HUB_GROUP, Hub
+from live.fanout.hub import Hub
 from live.log import append as append_module
 from live.log import records, store
+from live.log.announcer import HUB_GROUP
 from live.log.cursor import Cursor
 from tests.live.engine import Echo, Socket, event_record, until
 from tests.live.place import Place, value
@@ -226,8 +227,8 @@ class Layer:
 @pytest.fixture
 def layer(monkeypatch):
     layer = Layer()
-    monkeypatch.setattr(hub_module, "get_channel_layer", lambda: layer)
-    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(listener, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.01)
     return layer
 
 
@@ -286,7 +287,7 @@ async def test_who_would_wait_for_a_layer_that_hangs_is_told(hub, layer, monkeyp
 @pytest.mark.parametrize("method", ["new_channel", "group_add", "group_discard"])
 async def test_a_layer_that_hangs_holds_up_nobody(hub, layer, settings, monkeypatch, method):
     poll(settings, 0.01)
-    monkeypatch.setattr(hub_module, "JOIN_SECONDS", 0.05)
+    monkeypatch.setattr(listener, "JOIN_SECONDS", 0.05)
     layer.hangs, socket = method, Socket()
     hub.enter(socket)
     await hub.listening()
@@ -301,7 +302,7 @@ async def test_a_layer_that_hangs_holds_up_nobody(hub, layer, settings, monkeypa
 
 async def test_a_layer_that_hung_is_joined_once_it_answers(hub, layer, settings, monkeypatch):
     poll(settings, 3600)
-    monkeypatch.setattr(hub_module, "JOIN_SECONDS", 0.05)
+    monkeypatch.setattr(listener, "JOIN_SECONDS", 0.05)
     layer.hangs = "group_add"
     hub.enter(Socket())
     await hub.listening()

@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from live.fanout import cohort
+from live.fanout import notification
 from live.socket import protocol
 from tests.live.notes import NOTES, Desk, connect, write
 from tests.live.stage import settled
@@ -32,7 +32,7 @@ def encoded(monkeypatch):
         values.append(value)
         return function(value)
 
-    for module in (cohort, protocol):
+    for module in (notification, protocol):
         monkeypatch.setattr(module, "encode", encode)
     return values
 

@@ -61,7 +61,7 @@ def is_idle():
 
 def reading():
     """Return how many subscriptions read from the log at their own pace."""
-    return sum(len(cohort.reading) for cohort in Hub.current()._cohorts.values())
+    return sum(len(cohort.catching_up) for cohort in Hub.current()._cohorts.values())
 
 
 # ---- the newest win
@@ -107,9 +107,9 @@ async def test_a_slow_socket_reads_from_the_log_and_is_live_again(settings):
             await OnTick.broadcast(payload=number)
         await heard(OnTick, 31)
         assert reading() == 1
-        # Its memory is bounded: what waits is the one in hand and those in its outbox.
+        # Its memory is bounded: what waits is the one in hand and those in its queue.
         (consumer,) = Hub.current().sockets
-        assert len(consumer.outbox._waiting) == 3
+        assert len(consumer.send_queue._waiting) == 3
         gate.set()
         assert await got_until_last(socket) == [*range(30), "last"]
         await until(lambda: reading() == 0)

@@ -17,9 +17,9 @@ from hypothesis.stateful import (
 )
 
 from live.concurrency import scheduler
-from live.fanout import catch_up, cohort, event_buffer, hub
-from live.fanout.cohort import Member
+from live.fanout import catch_up, cohort, event_buffer, hub, renderings, transient_buffer
 from live.fanout.hub import Hub
+from live.fanout.member import Member
 from live.log import records
 from tests.live.engine import Feed, event_record
 
@@ -126,7 +126,7 @@ class Fanout(RuleBasedStateMachine):
 
     @initialize(seconds=st.sampled_from([0, 60]))
     def choose_how_long_a_turn_is(self, seconds):
-        scheduler.LONGEST_SECONDS = seconds
+        self.seconds = scheduler.LONGEST_SECONDS = seconds
 
     def in_loop(self, function, *args):
         """Call `function` in the loop, as the hub's reader and the sockets do."""
@@ -182,7 +182,7 @@ class Fanout(RuleBasedStateMachine):
         if durable:
             return self.feed.take(record)
         self.hub.pass_on(record)
-        return self.hub.passing.position
+        return self.hub.transient.position
 
     def tell_the_model(self, durable, groups, number, what):
         """Note what everybody in `groups` is to get; None is a skipped event."""
@@ -220,7 +220,7 @@ class Fanout(RuleBasedStateMachine):
         turn=st.sampled_from([0, 60]),
     )
     def broadcast(self, burst, turn):
-        hub.LONGEST_TURN_SECONDS = turn
+        scheduler.LONGEST_SECONDS = turn
         self.in_loop(self.take_all, burst)
 
     def take_all(self, burst):
@@ -233,7 +233,7 @@ class Fanout(RuleBasedStateMachine):
             self.tell_the_model(durable, groups, number, what)
             payload = {"number": self.number, "ward": ward, "how": how}
             assert self.take(durable, event_record(payload, *groups)) == number
-            hub.LONGEST_TURN_SECONDS = 60
+            scheduler.LONGEST_SECONDS = self.seconds
 
     @precondition(lambda self: self.members)
     @rule(index=indices, count=st.sampled_from([1, 1, 1, 3]))
@@ -363,8 +363,9 @@ Fanout.TestCase.settings = settings(
 # So small that what is rare happens all the time.
 SMALL = {
     (cohort, "MEMBERS_AT_ONCE"): 2,
-    (cohort, "MOST_BODIES"): 2,
-    (hub, "MOST_PASSING"): 2,
+    (renderings, "MOST_KEPT"): 2,
+    (hub, "MOST_KEPT"): 2,
+    (transient_buffer, "MOST_KEPT"): 2,
     (event_buffer, "PAGE"): 3,
     (catch_up, "EVENTS_AT_ONCE"): 2,
 }
@@ -377,5 +378,4 @@ class TestFanout(Fanout.TestCase):
         for (module, name), value in SMALL.items():
             monkeypatch.setattr(module, name, value)
         # The machine sets these; here they are restored.
-        monkeypatch.setattr(hub, "LONGEST_TURN_SECONDS", hub.LONGEST_TURN_SECONDS)
         monkeypatch.setattr(scheduler, "LONGEST_SECONDS", scheduler.LONGEST_SECONDS)

@@ -5,8 +5,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
+from live.concurrency.scheduler import Scheduler
 from live.concurrency.threads import from_memory
 from live.fanout import housekeeping
+from live.fanout.housekeeping import Crowd
 from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
 from tests.live.wire import Wire
@@ -90,12 +92,12 @@ async def test_the_look_at_identities_passes_over_a_foreign_one(visitor, kind):
     """Asked for together, and nothing else looks at them meanwhile."""
     sockets = [Looked(user) for user in (visitor, FOREIGN[kind], visitor)]
     await sync_to_async(User.objects.filter(pk=visitor.pk).update)(is_active=False)
-    await housekeeping._check_identities(sockets)
+    await housekeeping._check_identities(Crowd(Scheduler(), sockets))
     assert [socket.told for socket in sockets] == [["changed"], ["failed"], ["changed"]]
 
 
 class Looked:
-    """What the pulse sees of a socket."""
+    """What the look at identities sees of a socket."""
 
     def __init__(self, user):
         self.scope, self.told = {"user": user}, []

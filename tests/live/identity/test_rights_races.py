@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 
 from live import auth
-from live.concurrency.scheduler import Turns
+from live.concurrency.scheduler import Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.fanout.hub import Hub
 from live.identity import rights_cache
@@ -236,7 +236,7 @@ async def test_an_event_right_after_a_kick_is_not_for_who_was_kicked(
     user, visitor, monkeypatch, subprotocol
 ):
     """Both come in one message and one turn of the loop, and the event is run at once."""
-    monkeypatch.setattr(Turns, "is_over", False)
+    monkeypatch.setattr(Scheduler, "is_over", False)
 
     @in_worker_thread
     def write_both():

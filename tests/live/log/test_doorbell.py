@@ -8,8 +8,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
-from live.fanout.hub import HUB_GROUP, Hub
+from live.fanout.hub import Hub
 from live.log import append, records, store
+from live.log.announcer import HUB_GROUP
 from live.log.append import one_batch
 from live.log.payload import pack
 from tests.live.engine import until

@@ -26,7 +26,7 @@ class Socket:
         self.protocol = Connection(subprotocol)
         self.send_ping_every, self.connection_init_wait_timeout = ping, init_timeout
         self.operations = {}
-        self.outbox = self
+        self.send_queue = self
         self.stuck_since = math.inf
         self.closed = False
         self.sent = []

@@ -311,7 +311,7 @@ async def test_a_client_that_takes_nothing_for_too_long_is_closed(stage):
         (consumer,) = Hub.current().sockets
         wire.holds = True
         await OnEvent.broadcast(group="all", payload=1)
-        await until(lambda: consumer.outbox.stuck_for(time.monotonic()))
+        await until(lambda: consumer.send_queue.stuck_for(time.monotonic()))
         consumer.heartbeat.beat(time.monotonic() + 59)
         assert not consumer.closed
         consumer.heartbeat.beat(time.monotonic() + 61)

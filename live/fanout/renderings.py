@@ -1,0 +1,55 @@
+"""Notifications that were made lately, for those of a cohort who are not up to date."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from live.concurrency.begun_task import BegunTask
+from live.execution.response import Body
+
+# At about 1 KB each. Those who catch up mostly come together.
+MOST_KEPT = 512
+
+
+class Renderings:
+    """An event's notification by the event's number; None where `publish` skipped it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Body | asyncio.Task[Body | None] | None] = OrderedDict()
+
+    def keep(self, number: int, body: "Body | asyncio.Task[Body | None] | None") -> None:
+        """Keep a notification, or the task that makes it; the oldest makes room."""
+        self._kept[number] = body
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Keep nothing any more: nobody will ask."""
+        self._kept.clear()
+
+    async def get(
+        self,
+        number: int,
+        make: Callable[[], Body | Coroutine[Any, Any, Body | None] | None],
+        *,
+        is_shared: bool,
+    ) -> Body | None:
+        """Return what is kept, or what `make` makes, at once or awaited; once for all who ask.
+
+        Args:
+            is_shared: whether others will ask for it too.
+        """
+        if number in self._kept:
+            body = self._kept[number]
+        else:
+            made = make()
+            body = (
+                BegunTask(made, loop=asyncio.get_running_loop())
+                if asyncio.iscoroutine(made)
+                else made
+            )
+            if is_shared:
+                self.keep(number, body)
+        # Shielded: others wait for it too.
+        return await asyncio.shield(body) if isinstance(body, asyncio.Task) else body
