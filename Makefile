@@ -18,7 +18,7 @@ help:
 
 run: export DEBUG := on
 run: .venv/runtime assets
-	@$(BIN)/python -m server.listening $(HOST) $(PORT)
+	@$(BIN)/python -m server.listening "$(HOST)" "$(PORT)"
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py demo --host $(HOST) --port $(PORT)
 	@exec $(BIN)/python manage.py runserver $(HOST):$(PORT) --noreload

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 DEFAULTS: dict[str, Any] = {
@@ -14,12 +15,14 @@ DEFAULTS: dict[str, Any] = {
     "ANONYMOUS_ROOMS": (),
     # Characters of a message: a page of text.
     "MAX_TEXT_LENGTH": 2000,
-    # Characters of a room's name; the database has room for 200.
+    # Characters of a room's name.
     "MAX_ROOM_NAME_LENGTH": 80,
     # Seconds after which a process that does not renew its lease is taken for dead, and who
     # was present by it for gone. It is renewed three times as often.
     "PRESENCE_LEASE_SECONDS": 30,
 }
+# What the database has room for.
+AT_MOST: dict[str, str | int] = {"MAX_ROOM_NAME_LENGTH": 200}
 
 
 class Conf:
@@ -35,8 +38,14 @@ conf = Conf()
 
 
 def closed_rooms_hook() -> Callable[[Any], Iterable[str]]:
-    """Return what ROOM_ACCESS names; raise ImportError where there is no such thing."""
+    """Return what ROOM_ACCESS names; raise ImproperlyConfigured where there is no such thing."""
     if conf.ROOM_ACCESS is None:
         return lambda user: ()
-    hook: Callable[[Any], Iterable[str]] = import_string(conf.ROOM_ACCESS)
+    try:
+        hook: Callable[[Any], Iterable[str]] = import_string(str(conf.ROOM_ACCESS))
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"CARETEAM['ROOM_ACCESS'] must be the dotted path of a function, and "
+            f"{conf.ROOM_ACCESS!r} cannot be imported: {error}."
+        ) from error
     return hook

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from live.conf import CHOICES, DEFAULTS, OFF_AT_ZERO
+from live.conf import AT_MOST, CHOICES, DEFAULTS, OFF_AT_ZERO
 from live.settings_check import problems
 
 
@@ -17,7 +17,9 @@ from live.settings_check import problems
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Check `settings.LIVE`."""
     given = getattr(settings, "LIVE", {})
-    found = problems("LIVE", given, DEFAULTS, choices=CHOICES, off_at_zero=OFF_AT_ZERO)
+    found = problems(
+        "LIVE", given, DEFAULTS, choices=CHOICES, off_at_zero=OFF_AT_ZERO, at_most=AT_MOST
+    )
     return [Error(text, hint="live/conf.py has them all.", id="live.E001") for text in found]
 
 

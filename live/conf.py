@@ -100,6 +100,13 @@ OFF_AT_ZERO = {
     "MAX_QUERY_ALIASES",
     "DOCUMENT_CACHE_SIZE",
 }
+# Numbers that would have no meaning beyond another one.
+AT_MOST: dict[str, str | int] = {
+    # Who has not even begun would stay for longer than who has nothing to do.
+    "CONNECTION_INIT_WAIT_TIMEOUT": "IDLE_TIMEOUT",
+    # They are among them.
+    "NOTIFICATIONS_IN_OUTBOX": "OUTBOX_SIZE",
+}
 
 
 class Conf:

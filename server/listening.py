@@ -21,5 +21,7 @@ def why_not(host: str, port: int) -> str | None:
 
 if __name__ == "__main__":
     host, port = sys.argv[1:]
+    if not port.isdecimal() or int(port) == 0:
+        sys.exit(f"PORT must be a number from 1 to 65535, not {port!r}: make run PORT=8000")
     if reason := why_not(host, int(port)):
         sys.exit(f"Nothing can listen on {host}:{port} ({reason}). Choose another: make run PORT=…")

@@ -9,7 +9,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from server import headers
+from server import environment, headers
 from server.secrets import demo_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -88,7 +88,9 @@ TEMPLATES = [
 
 # --- Database -----------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/wardcast.sqlite3")}
+DATABASES = {
+    "default": environment.database(env, "DATABASE_URL", f"sqlite:///{VAR_DIR}/wardcast.sqlite3")
+}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 # SQLite's connection cannot go away: there, the check would be a query for nothing.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = "sqlite" not in DATABASES["default"]["ENGINE"]
@@ -128,7 +130,7 @@ CHANNEL_LAYERS = {
         }
     )
 }
-LIVE = env.json("LIVE", default={})
+LIVE = environment.json_object(env, "LIVE")
 
 # --- Imports in the background ------------------------------------------------
 
@@ -160,7 +162,7 @@ CARETEAM = {
     "ROOM_ACCESS": "server.rooms.closed_rooms",
     # The demo's: for a first try before one has logged in.
     "ANONYMOUS_ROOMS": ["kittens"] if DEBUG else [],
-    **env.json("CARETEAM", default={}),
+    **environment.json_object(env, "CARETEAM"),
 }
 
 GRAPHENE = {"SCHEMA": "server.schema.schema"}

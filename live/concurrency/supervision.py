@@ -25,12 +25,24 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception as error:
-            # Not its text, which may quote a row.
-            logger.error("The task %r failed, and starts again: %s", name, type(error).__name__)
+            failed(name, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # What the work waited for was cancelled, not this.
+            failed(name, error)
         else:
             logger.error("The task %r ended, and starts again", name)
-        metrics.restarts.labels(task=name).inc()
+            metrics.restarts.labels(task=name).inc()
         if asyncio.get_running_loop().time() - began > LONGEST_DELAY_SECONDS:
             delay = FIRST_DELAY_SECONDS
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+
+def failed(name: str, error: BaseException) -> None:
+    """Log and count that the task `name` failed, which starts again."""
+    # Not the error's text, which may quote a row.
+    logger.error("The task %r failed, and starts again: %s", name, type(error).__name__)
+    metrics.restarts.labels(task=name).inc()

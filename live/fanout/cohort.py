@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from graphql import ExecutionResult
 
 from live import metrics
+from live.concurrency import supervision
 from live.concurrency.begun_task import BegunTask
 from live.concurrency.scheduler import Rank, Scheduler
 from live.execution.response import Body
@@ -160,6 +161,8 @@ class Cohort:
             try:
                 for _ in self._deliver(event, outcome):
                     pass
+            except Exception as error:
+                self._fail(error)
             finally:
                 self._is_delivering = False
             self._done = event.number
@@ -176,16 +179,31 @@ class Cohort:
     async def _drain(
         self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
     ) -> None:
+        try:
+            await self._run_on(event, outcome)
+        except Exception as error:
+            self._fail(error)
+        self._runner = None
+        self._schedule()
+
+    def _fail(self, error: Exception) -> None:
+        """End the members, so that their clients come back for what they have not had."""
+        supervision.failed("cohort", error)
+        for member in list(self.live):
+            member.receiver.fail([error])
+
+    async def _run_on(
+        self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
+    ) -> None:
         while True:
             result = outcome if isinstance(outcome, ExecutionResult) else await settled(outcome)
             for _ in self._deliver(event, result):
                 await self.scheduler.turn(Rank.LIVE)
             self._done = event.number
             if not self._waiting:
-                break
+                return
             event = self._waiting.popleft()
             outcome = self._execute(event)
-        self._runner = None
 
     def _execute(self, event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
         if event.ends:

@@ -101,7 +101,9 @@ class Sender:
                 await get_channel_layer().group_send(HUB_GROUP, message)
             outage.channel_layer.is_over("sending")
         except (Exception, asyncio.CancelledError) as error:
-            # Nobody cancels this task: where a layer's own work was, the next message goes on.
+            if self._task.cancelling():
+                raise
+            # Where a layer's own work was cancelled, the next message goes on.
             outage.channel_layer.goes_on(error, "sending")
 
 

@@ -3,6 +3,8 @@
 from inspect import getattr_static
 from typing import Any
 
+from channels_graphql_ws import GraphqlWsConsumer
+
 # The default of an attribute for which there is a setting.
 FROM_SETTINGS: Any = object()
 
@@ -16,6 +18,24 @@ NO_EFFECT = {
     "encode_json": "messages are encoded once for all sockets.",
     "decode_json": "messages are decoded by the protocol.",
     "receive_json": "messages are received by the protocol.",
+    "send_json": "messages are sent by the socket's queue.",
+    "send": "messages are sent by the socket's queue.",
+    "groups": "sockets are in no group of the channel layer. Use a subscription's broadcast.",
+    "channel_layer_alias": "one hub listens for all sockets, to the default layer.",
+}
+
+# What the library's consumer has that counts here, too.
+COUNTS = {
+    "schema",
+    "send_ping_every",
+    "connection_init_wait_timeout",
+    "strict_ordering",
+    "confirm_subscriptions",
+    "subscription_confirmation_message",
+    "warn_operation_timeout",
+    "middleware",
+    "on_connect",
+    "on_operation",
 }
 
 
@@ -29,7 +49,13 @@ def check_definition(consumer: type, base: type, *, abstract: bool) -> None:
     name = consumer.__name__
     if not abstract and getattr(consumer, "schema", None) is None:
         raise TypeError(f"{name} needs a schema: set `schema = graphene.Schema(…)`.")
-    for attribute, instead in NO_EFFECT.items():
+    for attribute, instead in _without_effect(base).items():
         # Of a mixin, too: it is no subclass of `base`.
         if getattr_static(consumer, attribute) is not getattr_static(base, attribute):
             raise TypeError(f"{name}.{attribute} would have no effect: {instead}")
+
+
+def _without_effect(base: type) -> dict[str, str]:
+    """Return what has no effect, with what is told of it: all that the hub replaces, too."""
+    replaced = {name for name in vars(GraphqlWsConsumer) if not name.startswith("__")}
+    return dict.fromkeys(replaced - COUNTS - vars(base).keys(), "nothing calls it.") | NO_EFFECT

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from channels_graphql_ws import GraphqlWsConsumer
 from django.db import InterfaceError, OperationalError
 from django.utils import translation
 from graphql import ExecutionResult
@@ -139,8 +140,7 @@ class Operation:
         place = source.position if since is None else since
         self.member = Member(self, frozenset(opened.groups), source, place, opened.limit)
         if self.socket.confirm_subscriptions:
-            given = self.socket.subscription_confirmation_message
-            confirmation = response(given.get("data"), given.get("errors"))
+            confirmation = _confirmation(self.socket.subscription_confirmation_message)
             self.socket.send_message(self.socket.protocol.next(self.id, confirmation))
         self.socket.hub.join(self.member, key, cohort_run)
 
@@ -227,3 +227,10 @@ class Operation:
         except Exception as error:
             what = error.code if isinstance(error, LiveError) else type(error).__name__
             logger.error("%s.unsubscribed: %s", opened.subscription_class.__name__, what)
+
+
+def _confirmation(given: dict[str, Any]) -> dict[str, Any]:
+    # Its errors are written for clients, not met: they are told as the library tells them.
+    tell = GraphqlWsConsumer._format_error
+    errors = [tell(e) if isinstance(e, Exception) else e for e in given.get("errors") or ()]
+    return response(given.get("data"), errors)

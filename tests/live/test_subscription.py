@@ -83,6 +83,8 @@ class Heard:
 
 @pytest.fixture
 async def heard():
+    # What a test before has put would be sent to this one's layer.
+    assert await asyncio.to_thread(sender().flush, SECONDS)
     layer = get_channel_layer()
     channel = await layer.new_channel("test")
     await layer.group_add(HUB_GROUP, channel)

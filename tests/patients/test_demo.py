@@ -36,6 +36,7 @@ def test_it_says_where_to_go_and_the_log_ins():
     assert "http://127.0.0.1:8123/admin/" in out
     assert "demo / demo" in out
     assert "nurse / nurse" in out
+    assert "export WARDCAST_URL=ws://127.0.0.1:8123/graphql/\n" in out
 
 
 def test_an_ipv6_address_is_bracketed():

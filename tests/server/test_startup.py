@@ -13,6 +13,7 @@ from django.core.checks import Tags, run_checks
 
 from server import static_files
 from server.listening import why_not
+from tests.conftest import require_program
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -63,6 +64,24 @@ def test_a_misspelt_setting_is_named(server, tmp_path):
         DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3",
     )
     assert "LIVE has no setting 'POLL_EVRY'. Did you mean 'POLL_EVERY'?" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("LIVE", "{bad", "LIVE is not JSON"),
+        ("LIVE", "[1]", "LIVE must be a JSON object"),
+        ("CARETEAM", "5", "CARETEAM must be a JSON object"),
+        ("CARETEAM", '{"ROOM_ACCESS": "no.such"}', "'no.such' cannot be imported"),
+        ("CARETEAM", '{"ROOM_ACCESS": 7}', "CARETEAM['ROOM_ACCESS'] must be the dotted path"),
+        ("DATABASE_URL", "nonsense", "DATABASE_URL is no address of a database"),
+        ("DATABASE_URL", "postgres://ward:Zebe/dee@host/ward", "DATABASE_URL is no address"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named(name, value, told):
+    text = run(SERVERS["check"], SECRET_KEY="s" * 50, **{name: value})
+    assert told in text
+    assert "Zebe" not in text
 
 
 CHECK = [sys.executable, "manage.py", "check", "--database", "default"]
@@ -142,7 +161,29 @@ def test_a_port_that_is_free_passes():
     assert why_not("nobody.invalid", port)
 
 
-def test_make_looks_at_the_port_first():
-    makefile = (ROOT / "Makefile").read_text()
-    recipe = makefile.partition("\nrun: .venv")[2].partition("\n\n")[0].splitlines()[1:]
-    assert "-m server.listening $(HOST) $(PORT)" in recipe[0]
+@pytest.mark.parametrize("port", ["", "http", "0", "-1"])
+def test_a_port_that_is_none_is_named(port):
+    text = run([sys.executable, "-m", "server.listening", "127.0.0.1", port])
+    assert text.startswith(f"PORT must be a number from 1 to 65535, not {port!r}")
+
+
+def make_run(*options):
+    """Return the command that is `make run` where all is installed and built."""
+    made = ["-o", ".venv/runtime", "-o", "assets"]
+    return ["make", *made, "run", f"BIN={BIN}", "HOST=127.0.0.1", *options]
+
+
+def test_make_run_says_that_a_port_is_taken_before_anything_else(tmp_path):
+    require_program("make", "make")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        text = run(make_run(f"PORT={port}"), DATABASE_URL=f"sqlite:///{tmp_path}/db.sqlite3")
+    assert f"Nothing can listen on 127.0.0.1:{port} (Address already in use)" in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_make_run_hands_its_port_to_what_prints_the_clients_address():
+    require_program("make", "make")
+    done = subprocess.run(make_run("PORT=8123", "-n"), cwd=ROOT, capture_output=True, text=True)
+    assert "manage.py demo --host 127.0.0.1 --port 8123" in done.stdout
+    assert "manage.py runserver 127.0.0.1:8123" in done.stdout

@@ -49,6 +49,29 @@ async def test_it_starts_again_and_says_so_without_the_text(caplog):
     assert SECRET not in caplog.text
 
 
+async def test_it_starts_again_where_what_it_waited_for_was_cancelled(caplog):
+    loop = asyncio.get_running_loop()
+    waits_for, runs = [loop.create_future()], asyncio.Event()
+
+    async def work():
+        if waits_for:
+            await waits_for.pop()
+        runs.set()
+        await asyncio.Event().wait()
+
+    [other] = waits_for
+    loop.call_later(0.001, other.cancel)
+    before = restarts("test")
+    task = asyncio.create_task(keep_running("test", work))
+    async with asyncio.timeout(5):
+        await runs.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert restarts("test") == before + 1
+    assert "The task 'test' failed, and starts again: CancelledError" in caplog.text
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_events_come_after_the_hubs_tasks_have_failed(monkeypatch, caplog):
     Desk.clear()

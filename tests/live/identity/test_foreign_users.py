@@ -18,15 +18,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 class NotAUser:
     is_authenticated = True
-    pk = "Ada Lovelace"
+
+    def __init__(self, pk):
+        self.pk = pk
 
 
 # What the resolver gives, the last of it.
 given: list[object] = []
-# No row can have this key: a socket looks for it, and is nobody's from then on, as after a log-out.
+# No row has these keys: a socket looks for it, and is nobody's from then on, as after a log-out.
 BEYOND = "a user with a key beyond the database's"
+KEYED = "an object with a key"
 FOREIGN = {
-    "an object": NotAUser(),
+    "an object": NotAUser("Ada Lovelace"),
+    KEYED: NotAUser(10**9),
     "a text": "Ada Lovelace",
     "a user with a text as key": User(pk="Ada Lovelace"),
     BEYOND: User(pk=10**30),
@@ -63,7 +67,7 @@ class Consumer(LiveConsumer):
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("kind", sorted(FOREIGN.keys() - {BEYOND}))
+@pytest.mark.parametrize("kind", sorted(FOREIGN.keys() - {BEYOND, KEYED}))
 async def test_a_foreign_object_as_user_ends_its_own_socket_only(visitor, caplog, kind):
     given.append(FOREIGN[kind])
     application = Consumer.as_asgi()

@@ -78,6 +78,15 @@ def stuck(sending, layer):
     assert layer.asked.wait(SECONDS)
 
 
+def test_it_can_be_closed_while_the_layer_has_a_message(layer):
+    sending = Sender()
+    stuck(sending, layer)
+    closing = threading.Thread(target=sending.close, daemon=True)
+    closing.start()
+    closing.join(SECONDS)
+    assert not closing.is_alive()
+
+
 # ---- order
 
 

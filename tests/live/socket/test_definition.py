@@ -3,6 +3,7 @@
 import pytest
 
 from live.socket.consumer import LiveConsumer
+from live.socket.definition import COUNTS
 from tests.live.stage import Consumer
 
 
@@ -24,14 +25,30 @@ def test_a_consumer_without_a_schema_is_refused():
         "_format_error",
         "encode_json",
         "decode_json",
+        "receive_json",
+        "send_json",
+        "send",
+        "groups",
+        "channel_layer_alias",
+        # The library's own ways, which nothing calls any more.
+        "broadcast",
+        "unsubscribe",
+        "_send_gql_next",
+        "_on_gql_subscribe",
     ],
 )
 def test_what_would_have_no_effect_is_refused_by_name(name):
     with pytest.raises(TypeError, match=f"Odd.{name} would have no effect"):
-        type("Odd", (Consumer,), {name: None})
+        type("Odd", (Consumer,), {name: object()})
 
 
 def test_what_a_mixin_brings_is_refused_too():
     mixin = type("Mixin", (), {"encode_json": None})
     with pytest.raises(TypeError, match=r"Odd\.encode_json would have no effect"):
         type("Odd", (mixin, Consumer), {})
+
+
+@pytest.mark.parametrize("name", sorted(COUNTS | {"connect", "disconnect", "receive"}))
+def test_what_counts_may_be_set(name):
+    value = Consumer.schema if name == "schema" else None
+    assert getattr(type("Other", (Consumer,), {name: value}), name) is value

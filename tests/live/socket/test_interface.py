@@ -1,25 +1,15 @@
 """The library's interface as its README has it, where it takes a socket to see it."""
 
 import asyncio
-import time
 
-import channels.db
 import graphene
 import pytest
-from asgiref.sync import sync_to_async
-from channels_graphql_ws.testing import GraphqlWsClient, GraphqlWsTransport
 from django.contrib.auth.models import AnonymousUser
-from graphene_django import DjangoObjectType
 from graphql import GraphQLError
 
-from live.conf import conf
 from live.errors import Forbidden, RateLimited
 from live.execution.resolvers import from_memory
-from live.fanout.hub import Hub
-from live.identity.tokens import issue_token
-from live.models import AccessToken
 from live.socket.consumer import LiveConsumer
-from live.socket.heartbeat import UNANSWERED
 from live.socket.protocol import LEGACY_WS, TRANSPORT_WS
 from live.subscription import Subscription
 from tests.live import wire as wire_module
@@ -46,7 +36,7 @@ class OnWord(Subscription):
     @staticmethod
     @from_memory
     def subscribe(root, info, store=None):
-        info.context.stored, info.context.path = store, "mine"
+        info.context.stored = store
         seen["authorized in subscribe"] = info.context.authorized
 
     @staticmethod
@@ -93,30 +83,12 @@ class OnPassingWord(OnSharedWord):
 runs: list[str] = []
 
 
-class TokenType(DjangoObjectType):
-    class Meta:
-        model = AccessToken
-        name = "Token"
-        fields = ("label", "user")
-
-    user = graphene.Field(lambda: UserName)
-
-
-class UserName(graphene.ObjectType):
-    username = graphene.String()
-
-
 class Query(graphene.ObjectType):
     channel = graphene.String()
-    token = graphene.Field(TokenType)
 
     @staticmethod
     async def resolve_channel(root, info):
         return info.context.channel_name
-
-    @staticmethod
-    def resolve_token(root, info):
-        return AccessToken.objects.get()
 
 
 class Subscriptions(graphene.ObjectType):
@@ -154,8 +126,6 @@ async def test_each_operation_has_a_context_of_its_own():
             assert [event["count"] for event in told] == [count, count]
         assert seen["authorized in subscribe"] == "may second"
         await wire.send(id="1", type="complete")
-        # What `subscribe` wrote as `path` is not the socket's.
-        assert codes(await wire.ask("{ channel }", "3")) == []
     await wire_settled()
     assert seen["count at the end"] == 2
 
@@ -236,18 +206,6 @@ async def test_the_confirmation_may_be_as_the_librarys(subprotocol, given, told)
         assert await wire.event() == {"onSharedWord": {"word": "goes on"}}
 
 
-async def test_a_confirmation_may_hold_exceptions(subprotocol):
-    class Confirming(Consumer):
-        subscription_confirmation_message = {"data": None, "errors": [GraphQLError("Confirmed.")]}
-
-    async with connect(Confirming, subprotocol) as wire:
-        await wire.start("subscription { onSharedWord { word } }")
-        [error] = (await wire.receive())["payload"]["errors"]
-        assert error["message"] == "Confirmed."
-        await OnSharedWord.broadcast_async(payload="goes on")
-        assert await wire.event() == {"onSharedWord": {"word": "goes on"}}
-
-
 async def test_pings_can_be_switched_off():
     class Silent(Consumer):
         send_ping_every = None
@@ -270,44 +228,6 @@ async def test_a_slow_operation_is_a_warning_that_does_not_quote_the_client(capl
     assert lines
     assert lines[0].startswith("An operation took 0.")
     assert "Ada" not in caplog.text
-
-
-# ---- the library's own client, as docs/clients.md has it
-
-
-def library_client(consumer):
-    return GraphqlWsClient(GraphqlWsTransport(consumer.as_asgi(), "/graphql/"))
-
-
-@pytest.mark.usefixtures("quick")
-async def test_the_librarys_client_is_closed_as_it_answers_no_pings():
-    class Pinging(Consumer):
-        send_ping_every = 0.01
-
-    client = library_client(Pinging)
-    await client.connect_and_init()
-    for _ in range(UNANSWERED):
-        assert await client.transport.receive() == {"type": "ping"}
-    await client.wait_disconnect(assert_code=4410)
-
-
-async def test_without_pings_the_librarys_client_stays(settings):
-    class Silent(Consumer):
-        send_ping_every = None
-
-    settings.LIVE = {"SEND_PING_EVERY": 0.01}
-    client = library_client(Silent)
-    await client.connect_and_init()
-    [socket] = Hub.current().sockets
-    # A day later, as often as it takes to close one that is pinged.
-    for _ in range(UNANSWERED + 1):
-        socket.heartbeat.active()
-        socket.heartbeat.beat(time.monotonic() + conf.IDLE_TIMEOUT - 1)
-    # The answer is what comes next: nothing was sent before it.
-    id = await client.start("{ channel }")
-    answer = await client.transport.receive()
-    assert (answer["id"], answer["type"]) == (id, "next")
-    await client.finalize()
 
 
 # ---- refusals
@@ -369,22 +289,3 @@ async def test_an_empty_operation_name_names_no_operation(subprotocol):
         await wire.send(id="1", type=kind, payload=payload)
         [error] = wire.errors_in(await wire.receive())
         assert error["extensions"]["code"] == "BAD_INPUT"
-
-
-# ---- a middleware as in the library's README
-
-
-async def threadpool_for_sync_resolvers(next_middleware, root, info, *args, **kwds):
-    if asyncio.iscoroutinefunction(next_middleware):
-        return await next_middleware(root, info, *args, **kwds)
-    return await channels.db.database_sync_to_async(next_middleware)(root, info, *args, **kwds)
-
-
-async def test_a_middleware_may_move_resolvers_to_a_thread_itself(visitor):
-    class Threaded(Consumer):
-        middleware = [threadpool_for_sync_resolvers]
-
-    await sync_to_async(issue_token)(user=visitor, label="mine", expires_in=None)
-    async with connect(Threaded) as wire:
-        response = await wire.ask("{ token { label user { username } } }")
-    assert response == {"data": {"token": {"label": "mine", "user": {"username": "visitor"}}}}
