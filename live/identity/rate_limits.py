@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from live.concurrency.token_bucket import TokenBucket
 from live.conf import conf
 from live.errors import RateLimited
-from live.identity.login_failures import client_address
-from live.identity.login_throttle import login_request
+from live.identity.address import client_address
+from live.identity.socket_request import socket_request
 
 # Clients remembered. One that is forgotten starts anew, with full buckets.
 MOST_CLIENTS = 10_000
@@ -59,7 +59,7 @@ def client_of(scope: Mapping[str, Any]) -> Client:
     user = scope.get("user")
     if user is not None and user.is_authenticated:
         return _client(user.pk)
-    return _client(client_address(login_request(scope)))
+    return _client(client_address(socket_request(scope)))
 
 
 def client_of_request(request: HttpRequest) -> Client:
