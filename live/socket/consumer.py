@@ -149,7 +149,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.protocol = protocol.Connection(chosen)
         self.scope["language"] = language_of(self.scope["headers"])
         self.client = client_of(self.scope)
-        if not self.client.asks():
+        if not self.client.allow_request():
             await self._keep_out()
             return
         self.send_queue = self._new_send_queue()
@@ -157,7 +157,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         await self.accept(subprotocol=chosen)
         self.heartbeat = Heartbeat(self)
         self.hub.enter(self)
-        self._look_again_if_later(self.scope.get("looked_at", rights_cache.generation()))
+        self._look_again_if_later(self.scope.get("looked_at", rights_cache.clearings()))
 
     async def _keep_out(self) -> None:
         """Refuse a client that asked for too much, and take time over it."""
@@ -224,7 +224,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
                 self.close_with(close)
             case Reply(message):
                 self.send_message(message)
-            case Start() if not self.client.asks():
+            case Start() if not self.client.allow_request():
                 metrics.limits.labels(limit="requests_of_client").inc()
                 self.close_with(Close(CloseCode.TOO_MANY_REQUESTS, "Too many requests"))
             case Initialise(payload):
@@ -262,7 +262,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         self.heartbeat.initialised()
 
     async def _admit(self, payload: dict[str, Any]) -> None:
-        looked_at = rights_cache.generation()
+        looked_at = rights_cache.clearings()
         await identify.take_bearer(self.scope, payload)
         self._look_again_if_later(looked_at)
         try:
@@ -278,7 +278,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def _look_again_if_later(self, looked_at: int) -> None:
         # Nobody was behind the socket yet for whom the hub could have told of a change.
-        if looked_at != rights_cache.generation():
+        if looked_at != rights_cache.clearings():
             self.rights_changed(None)
 
     def belong(self) -> None:
