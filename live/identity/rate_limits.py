@@ -17,8 +17,7 @@ from live.identity.socket_request import socket_request
 
 # Beyond so many, the oldest is forgotten; it starts anew with full buckets.
 MOST_CLIENTS = 10_000
-# What a document costs in addition where it exceeded a limit: finding out took longer.
-# (In the unit of NEW_DOCUMENTS_AT_ONCE.)
+# What a document that exceeds a limit costs more than one that runs, in documents.
 REFUSED_DOCUMENT = 10
 # So many characters cost as much as one more document.
 CHARACTERS = 4096
