@@ -21,9 +21,9 @@ django.setup()
 
 from django.contrib.auth.models import User
 
-from live.concurrency.threads import WorkerThreads
 from live.context import Context
 from live.execution.execution import Request, prepare, run
+from live.execution.resolvers import WorkerThreads
 from live.identity.rate_limits import client_of
 from live.log import store
 from live.log.announcer import sender

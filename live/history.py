@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop, override
 
-from live import auth
 from live.context import Context
+from live.identity import identify
 
 OVER_HTTP = gettext_noop("GraphQL over HTTP")
 OVER_A_SOCKET = gettext_noop("GraphQL over a socket")
@@ -45,7 +45,7 @@ class Author(NamedTuple):
 def author_of(context: Context) -> Author:
     """Return who is behind an operation; its user is logged in."""
     door = OVER_HTTP if context.channels_scope is None else OVER_A_SOCKET
-    return Author(context.user.pk, door, auth.token_name(context))
+    return Author(context.user.pk, door, identify.token_name(context))
 
 
 def author_in_admin(request: Any) -> Author:

@@ -12,13 +12,8 @@ import graphene
 from graphene.utils.get_unbound_function import get_unbound_function
 from graphene.utils.props import props
 
-from live.concurrency.threads import (
-    from_memory,
-    in_event_loop,
-    in_worker_thread,
-    is_async,
-    reads_memory_only,
-)
+from live.concurrency.threads import in_event_loop, in_worker_thread, is_async
+from live.execution.resolvers import from_memory, reads_memory_only
 from live.log import records
 from live.log.append import send_on_commit, write
 from live.log.payload import pack

@@ -7,8 +7,8 @@ import graphene
 from django.contrib.auth import get_user_model
 from graphene_django import DjangoObjectType
 
-from live import auth
 from live.conf import conf
+from live.identity.login import keeps_cookies, login, logout
 from live.identity.tokens import issue_token
 
 
@@ -48,11 +48,11 @@ class LoginPayload(graphene.Mutation):
     def mutate(
         root: Any, info: graphene.ResolveInfo, username: str, password: str
     ) -> "LoginPayload":
-        return LoginPayload(ok=auth.login(info.context, username=username, password=password))
+        return LoginPayload(ok=login(info.context, username=username, password=password))
 
     @staticmethod
     def resolve_token(root: "LoginPayload", info: graphene.ResolveInfo) -> str | None:
-        if not root.ok or auth.keeps_cookies(info.context):
+        if not root.ok or keeps_cookies(info.context):
             return None
         lifetime = timedelta(hours=conf.LOGIN_TOKEN_HOURS)
         _, secret = issue_token(user=info.context.user, label="log-in", expires_in=lifetime)
@@ -66,7 +66,7 @@ class LogoutPayload(graphene.Mutation):
 
     @staticmethod
     def mutate(root: Any, info: graphene.ResolveInfo) -> "LogoutPayload":
-        auth.logout(info.context)
+        logout(info.context)
         return LogoutPayload(ok=True)
 
 

@@ -7,9 +7,9 @@ from django.views import csrf as django_csrf
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import live.http.views
-from live import auth
 from live.errors import Forbidden, LiveError
 from live.http import protocol
+from live.identity import identify
 from server import headers
 
 
@@ -25,7 +25,7 @@ class GraphQLView(live.http.views.GraphQLView):
 def metrics(request: HttpRequest) -> HttpResponse:
     """Show Prometheus' counters and gauges to staff, by session or access token."""
     try:
-        user = auth.user_of_request(request)
+        user = identify.user_of_request(request)
     except LiveError:
         user = None
     if user is None or not (user.is_active and user.is_staff):

@@ -11,8 +11,8 @@ from careteam.lease import Lease
 from careteam.people import name_of, person_of
 from careteam.rooms import RoomRights, recalled_room_rights, room_named
 from live.auth import require_login
-from live.concurrency.threads import from_memory
 from live.errors import Forbidden
+from live.execution.resolvers import from_memory
 from live.identity.rights_cache import recall
 from live.subscription import Subscription
 

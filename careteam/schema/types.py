@@ -6,7 +6,7 @@ from graphene_django import DjangoObjectType
 from careteam import selectors
 from careteam.models import ChatMessage, Notice
 from careteam.schema.ids import node_key
-from live.concurrency.threads import from_memory
+from live.execution.resolvers import from_memory
 
 
 class ChatMessageType(DjangoObjectType):

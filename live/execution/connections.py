@@ -9,9 +9,9 @@ from graphene_django import DjangoConnectionField
 from graphql_relay import get_offset_with_default
 
 from live import metrics
-from live.concurrency.threads import from_memory
 from live.conf import conf
 from live.errors import BadInput
+from live.execution.resolvers import from_memory
 from live.execution.selection import selects
 from live.log import store
 

@@ -29,7 +29,7 @@ from graphql.execution.execute import CollectedErrors, get_field_def
 from graphql.pyutils import Path, is_awaitable
 
 from live.concurrency.begun_task import BegunTask
-from live.concurrency.threads import NOT_AT_HAND
+from live.execution.resolvers import NOT_AT_HAND
 
 # What no resolver can change for the next event to see.
 _FIXED = frozenset(

@@ -13,11 +13,11 @@ from django.contrib.sessions.models import Session
 from django.db import DataError
 from django.utils import timezone
 
-from live.auth import TOKEN_ID, user_id
 from live.concurrency.outage import Outage, missed
 from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.conf import conf
+from live.identity.identify import TOKEN_ID, user_id
 from live.models import AccessToken
 
 logger = logging.getLogger(__name__)

@@ -15,13 +15,14 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, OperationType
 
-from live import auth, metrics
-from live.concurrency.threads import WorkerThreads
+from live import metrics
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, Forbidden
 from live.execution.execution import Document, Request, prepare, run
+from live.execution.resolvers import WorkerThreads
 from live.http import protocol
+from live.identity import identify
 from live.identity.rate_limits import client_of_request
 
 
@@ -34,7 +35,7 @@ class CookieCsrfCheck(CsrfViewMiddleware):
 
     def refuses(self, request: HttpRequest) -> bool:
         """Whether the request may have been sent by a foreign page."""
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES or auth.is_bearer(request):
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or identify.is_bearer(request):
             return False
         self.process_request(request)
         return self.process_view(request, _no_view, (), {}) is not None
@@ -114,7 +115,7 @@ class GraphQLView(View):
         connection = {
             "request": http_request,
             "session": http_request.session,
-            "user": await sync_to_async(auth.user_of_request)(http_request),
+            "user": await sync_to_async(identify.user_of_request)(http_request),
             "language": get_language(),
         }
         context = Context.of_operation(connection, request.operation_name)

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from live.concurrency.token_bucket import TokenBucket
 from live.conf import conf
 from live.errors import RateLimited
-from live.execution.document_limits import TokenBucket
 from live.identity.login_failures import client_address
 from live.identity.login_throttle import login_request
 

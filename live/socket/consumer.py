@@ -19,20 +19,21 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from graphql import MiddlewareManager
 
-from live import auth, metrics
-from live.concurrency.threads import WorkerThreads
+from live import metrics
+from live.concurrency.token_bucket import TokenBucket
 from live.conf import conf
 from live.errors import LiveError, TooManyOperations, format_error
-from live.execution.document_limits import TokenBucket, is_longer
+from live.execution.resolvers import WorkerThreads
 from live.execution.response import encode
 from live.fanout.hub import Hub
-from live.identity import rights_cache
+from live.identity import identify, rights_cache
 from live.identity.rate_limits import client_of
 from live.socket import protocol
 from live.socket.daphne import waiting
 from live.socket.definition import FROM_SETTINGS, check_definition
 from live.socket.heartbeat import Heartbeat
 from live.socket.language import language_of
+from live.socket.messages import is_longer
 from live.socket.operation import Operation
 from live.socket.protocol import Close, CloseCode, Initialise, Reply, Start, Stop
 from live.socket.quota import Quota
@@ -262,7 +263,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     async def _admit(self, payload: dict[str, Any]) -> None:
         looked_at = rights_cache.generation()
-        await auth.take_bearer(self.scope, payload)
+        await identify.take_bearer(self.scope, payload)
         self._look_again_if_later(looked_at)
         try:
             await self.on_connect(payload)
@@ -282,7 +283,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def belong(self) -> None:
         """Count the socket, and what it asks for, for whoever is behind it now."""
-        self.quota.belongs_to(auth.user_id(self.scope))
+        self.quota.belongs_to(identify.user_id(self.scope))
         self.client = client_of(self.scope)
 
     async def _start(self, id: str, payload: dict[str, Any]) -> None:
@@ -379,7 +380,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     def kicked(self, user_ids: frozenset[int]) -> None:
         """Close the socket if it is one of these users'."""
-        if auth.user_id(self.scope) in user_ids:
+        if identify.user_id(self.scope) in user_ids:
             self.suspend_all()
             self.close_with(Close(CloseCode.FORBIDDEN, "Ended by an administrator"))
 

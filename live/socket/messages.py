@@ -136,3 +136,8 @@ def _check_request(payload: dict[str, Any], id: str | None) -> None:
     for name, (kind, called) in REQUEST_FIELDS.items():
         if payload.get(name) is not None and not isinstance(payload[name], kind):
             raise Malformed(f"Message payload's {name} must be {called}", id)
+
+
+def is_longer(text: str, most: int) -> bool:
+    """Whether `text` has more than `most` bytes in UTF-8; cheap for one that is far longer."""
+    return len(text) > most or len(text.encode(errors="replace")) > most

@@ -3,9 +3,9 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from live import auth
 from live.concurrency import outage
 from live.concurrency.threads import in_worker_thread
+from live.identity import identify
 from live.socket.protocol import Close, CloseCode
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ class Rights:
 
     def changed(self, user_ids: frozenset[int] | None) -> None:
         """Look again if it is about the socket's user (None: about anybody)."""
-        mine = auth.user_id(self._socket.scope)
+        mine = identify.user_id(self._socket.scope)
         if user_ids is None or mine in user_ids:
             self._look_again(was=mine)
 
     def user_changed(self, before: Any) -> None:
         """An operation ended in which `before` was the user, who logged in or out meanwhile."""
         # Or was looked at again meanwhile, which must not be forgotten: see `_reauthorize`.
-        mine = auth.user_id(self._socket.scope)
+        mine = identify.user_id(self._socket.scope)
         self._look_again(was=mine if mine == getattr(before, "pk", None) else None)
 
     async def settled(self) -> None:
@@ -72,9 +72,9 @@ class Rights:
         """Return False where somebody logged in or out meanwhile, of whom nothing is known."""
         socket = self._socket
         before = socket.scope.get("user")
-        if was is not None and auth.user_id(socket.scope) != was:
+        if was is not None and identify.user_id(socket.scope) != was:
             return False
-        user = await in_worker_thread(auth.present_user)(socket.scope)
+        user = await in_worker_thread(identify.present_user)(socket.scope)
         if socket.scope.get("user") is not before:
             return False
         socket.scope["user"] = user

@@ -5,8 +5,8 @@ from typing import Any
 import graphene
 from graphql_relay import from_global_id, to_global_id
 
-from live.concurrency.threads import from_memory
 from live.errors import BadInput
+from live.execution.resolvers import from_memory
 from live.subscription import Subscription
 from patients.imports import selectors
 from patients.imports.models import ImportRun

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from live.auth import require_login
-from live.concurrency.threads import from_memory
 from live.errors import BadInput, Forbidden
+from live.execution.resolvers import from_memory
 from live.identity.rights_cache import recall
 from live.subscription import Subscription
 from patients import selectors

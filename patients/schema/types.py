@@ -5,9 +5,9 @@ from typing import Any
 import graphene
 from graphene_django import DjangoObjectType
 
-from live.concurrency.threads import from_memory
 from live.context import Context, SharedContext
 from live.execution.connections import PositionedConnection
+from live.execution.resolvers import from_memory
 from patients import selectors
 from patients.icd10 import name_in
 from patients.models import DiseaseCategory, Patient

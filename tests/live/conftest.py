@@ -59,18 +59,18 @@ def hold():
 @pytest.fixture
 def held_look(monkeypatch):
     """Return a function that holds looks at users' rights, until its second event is set."""
-    from live import auth
+    from live.identity import identify
 
     def hold_looks():
         loop, asked, go_on = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-        real = auth.present_user
+        real = identify.present_user
 
         def slow(scope):
             loop.call_soon_threadsafe(asked.set)
             asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(20)
             return real(scope)
 
-        monkeypatch.setattr(auth, "present_user", slow)
+        monkeypatch.setattr(identify, "present_user", slow)
         return asked, go_on
 
     return hold_looks

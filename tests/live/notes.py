@@ -5,7 +5,7 @@ import asyncio
 import graphene
 from asgiref.sync import sync_to_async
 
-from live.concurrency.threads import from_memory
+from live.execution.resolvers import from_memory
 from live.execution.schema import LogQueries
 from live.log import store
 from live.log.cursor import decode

@@ -7,7 +7,7 @@ import graphene
 from django.db import connections
 from graphene.types.generic import GenericScalar
 
-from live.concurrency.threads import from_memory
+from live.execution.resolvers import from_memory
 from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription
 from tests.live.wire import Wire

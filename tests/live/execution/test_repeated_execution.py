@@ -22,9 +22,9 @@ from graphql import (
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from live.concurrency.threads import WorkerThreads, from_memory
 from live.errors import BadInput, format_error
 from live.execution.repeated_execution import Repeated
+from live.execution.resolvers import WorkerThreads, from_memory
 
 SCHEMA = build_schema(
     """

@@ -11,11 +11,11 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from live.auth import TOKEN_ID
 from live.concurrency import scheduler
 from live.concurrency.scheduler import Scheduler
 from live.fanout import housekeeping
 from live.fanout.housekeeping import Credentials, Crowd, credentials, find_ended
+from live.identity.identify import TOKEN_ID
 from live.identity.tokens import issue_token
 from live.models import AccessToken
 from server.asgi import application

@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from live.concurrency.scheduler import Scheduler
-from live.concurrency.threads import from_memory
+from live.execution.resolvers import from_memory
 from live.fanout import housekeeping
 from live.fanout.housekeeping import Crowd
 from live.socket.consumer import LiveConsumer

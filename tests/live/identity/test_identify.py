@@ -13,6 +13,8 @@ from django.test import AsyncClient, RequestFactory
 from live import auth
 from live.errors import Forbidden, Unauthenticated
 from live.fanout.hub import Hub
+from live.identity import identify
+from live.identity import login as login_module
 from live.identity.tokens import issue_token, revoke_token
 from live.models import AccessToken
 from server.asgi import application
@@ -67,9 +69,9 @@ def test_a_permission_is_asked_for(nurse, visitor):
 
 
 def test_nobodys_id_is_none(nurse):
-    assert auth.user_id({"user": nurse}) == nurse.pk
-    assert auth.user_id({"user": AnonymousUser()}) is None
-    assert auth.user_id({}) is None
+    assert identify.user_id({"user": nurse}) == nurse.pk
+    assert identify.user_id({"user": AnonymousUser()}) is None
+    assert identify.user_id({}) is None
 
 
 # ---- tokens
@@ -166,9 +168,9 @@ async def test_another_scheme_is_a_proxys(cookie):
 
 def test_a_token_needs_no_csrf_cookie(token):
     request = RequestFactory().post("/", headers={"authorization": "Bearer x"})
-    assert auth.is_bearer(request)
-    assert not auth.is_bearer(RequestFactory().post("/"))
-    assert not auth.is_bearer(RequestFactory().post("/", headers={"authorization": "Basic x"}))
+    assert identify.is_bearer(request)
+    assert not identify.is_bearer(RequestFactory().post("/"))
+    assert not identify.is_bearer(RequestFactory().post("/", headers={"authorization": "Basic x"}))
 
 
 async def test_a_log_out_ends_the_token_that_it_came_with(token):
@@ -214,11 +216,11 @@ def scope_of(user):
 def test_the_present_user_is_the_stored_one(nurse):
     scope = scope_of(nurse)
     User.objects.filter(pk=nurse.pk).update(first_name="Florence")
-    assert auth.present_user(scope).first_name == "Florence"
+    assert identify.present_user(scope).first_name == "Florence"
 
 
 def test_the_present_users_rights_are_at_hand(nurse, django_assert_num_queries):
-    present = auth.present_user(scope_of(nurse))
+    present = identify.present_user(scope_of(nurse))
     with django_assert_num_queries(0):
         assert present.has_perm(VIEW)
 
@@ -236,35 +238,35 @@ def test_the_present_users_rights_are_at_hand(nurse, django_assert_num_queries):
 )
 def test_who_has_ended_is_nobody(nurse, change):
     scope = scope_of(nurse)
-    assert auth.present_user(scope) == nurse
+    assert identify.present_user(scope) == nurse
     change(User.objects.get())
-    assert isinstance(auth.present_user(scope), AnonymousUser)
+    assert isinstance(identify.present_user(scope), AnonymousUser)
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_whose_token_has_ended_is_nobody(nurse, token, end):
-    scope = {"user": nurse, auth.TOKEN_ID: token[0].pk}
-    assert auth.present_user(scope) == nurse
+    scope = {"user": nurse, identify.TOKEN_ID: token[0].pk}
+    assert identify.present_user(scope) == nurse
     ENDS[end](token[0])
-    assert isinstance(auth.present_user(scope), AnonymousUser)
+    assert isinstance(identify.present_user(scope), AnonymousUser)
 
 
 def test_a_token_outlives_a_change_of_password(nurse, token):
     """Documented in docs/security.md: revoke the tokens too."""
     nurse.set_password("other")
     nurse.save()
-    assert auth.present_user({"user": nurse, auth.TOKEN_ID: token[0].pk}) == nurse
+    assert identify.present_user({"user": nurse, identify.TOKEN_ID: token[0].pk}) == nurse
 
 
 def test_a_user_of_the_applications_own_is_looked_up(nurse):
-    assert auth.present_user({"user": nurse}) == nurse
+    assert identify.present_user({"user": nurse}) == nurse
     User.objects.update(is_active=False)
-    assert isinstance(auth.present_user({"user": nurse}), AnonymousUser)
+    assert isinstance(identify.present_user({"user": nurse}), AnonymousUser)
 
 
 def test_nobody_stays_nobody():
-    assert isinstance(auth.present_user({"user": AnonymousUser()}), AnonymousUser)
-    assert isinstance(auth.present_user({}), AnonymousUser)
+    assert isinstance(identify.present_user({"user": AnonymousUser()}), AnonymousUser)
+    assert isinstance(identify.present_user({}), AnonymousUser)
 
 
 # ---- logging in
@@ -301,7 +303,7 @@ async def test_a_socket_does_not_look_for_its_user_in_the_midst_of_a_change(
     nurse, visitor, monkeypatch, name
 ):
     """The end of its former session is told to all sockets, itself too, before it has a new one."""
-    looked, change, look = Event(), getattr(auth, f"django_{name}"), auth.present_user
+    looked, change, look = Event(), getattr(login_module, f"django_{name}"), identify.present_user
 
     def slowly(*arguments):
         looked.clear()
@@ -313,8 +315,8 @@ async def test_a_socket_does_not_look_for_its_user_in_the_midst_of_a_change(
         looked.set()
         return user
 
-    monkeypatch.setattr(auth, f"django_{name}", slowly)
-    monkeypatch.setattr(auth, "present_user", looking)
+    monkeypatch.setattr(login_module, f"django_{name}", slowly)
+    monkeypatch.setattr(identify, "present_user", looking)
     client = AsyncClient()
     await client.aforce_login(nurse)
     cookie = f"sessionid={client.cookies['sessionid'].value}".encode()

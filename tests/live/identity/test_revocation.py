@@ -5,9 +5,8 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group, Permission, User
 from django.db import OperationalError, transaction
 
-from live import auth
 from live.concurrency import outage
-from live.identity import revocation
+from live.identity import identify, revocation
 from live.identity.tokens import issue_token, revoke_token
 from live.log import append, records, store
 from live.log.announcer import sender
@@ -291,14 +290,14 @@ async def test_a_look_that_fails_closes_the_socket(user, monkeypatch, caplog):
 
     async with Wire(Consumer.as_asgi(), user) as wire:
         assert await wire.subscribe(SECRETS) == []
-        monkeypatch.setattr(auth, "present_user", fail)
+        monkeypatch.setattr(identify, "present_user", fail)
         await sync_to_async(user.save)()
         assert (await wire.ended()).code == 4500
     assert "Jane" not in caplog.text
 
 
 async def test_looks_wait_for_a_database_that_is_away_and_log_one_line(user, monkeypatch, caplog):
-    looks, present_user = [], auth.present_user
+    looks, present_user = [], identify.present_user
 
     def fail_at_first(scope):
         looks.append(scope)
@@ -312,7 +311,7 @@ async def test_looks_wait_for_a_database_that_is_away_and_log_one_line(user, mon
     async with Wire(Consumer.as_asgi(), user) as one, Wire(Consumer.as_asgi(), user) as two:
         for wire in (one, two):
             assert await wire.subscribe(SECRETS) == []
-        monkeypatch.setattr(auth, "present_user", fail_at_first)
+        monkeypatch.setattr(identify, "present_user", fail_at_first)
         await sync_to_async(user.save)()
         await OnSecret.broadcast_async(payload="one")
         for wire in (one, two):

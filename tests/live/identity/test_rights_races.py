@@ -9,11 +9,10 @@ from channels.sessions import CookieMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 
-from live import auth
 from live.concurrency.scheduler import Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.fanout.hub import Hub
-from live.identity import rights_cache
+from live.identity import identify, rights_cache
 from live.identity.tokens import issue_token, revoke_token
 from live.log import records
 from live.log.append import one_batch, write
@@ -181,8 +180,8 @@ async def test_whose_token_ends_while_it_is_looked_up_does_not_get_in(
     user, monkeypatch, subprotocol
 ):
     token, secret = await sync_to_async(issue_token)(user=user, expires_in=None)
-    gate = Gate(auth.identify)
-    monkeypatch.setattr(auth, "identify", gate)
+    gate = Gate(identify.identify)
+    monkeypatch.setattr(identify, "identify", gate)
     async with Wire(Consumer.as_asgi(), subprotocol=subprotocol, init=False) as wire:
         await wire.send(type="connection_init", payload={"authorization": f"Bearer {secret}"})
         await gate.changed_meanwhile(lambda: revoke_token(token=token))
@@ -219,7 +218,7 @@ async def test_a_look_goes_round_again_where_somebody_logged_in_meanwhile(stage,
                 return AnonymousUser()
             return scope["user"]
 
-        monkeypatch.setattr(auth, "present_user", present_user)
+        monkeypatch.setattr(identify, "present_user", present_user)
         await in_worker_thread(write)(records.rights(None))
         await OnEvent.broadcast(group="all", payload=1)
         event = payload_of("next", await socket.receive())

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from graphql import GraphQLError
 
-from live.concurrency.threads import from_memory
 from live.errors import Forbidden, RateLimited
+from live.execution.resolvers import from_memory
 from live.socket.consumer import LiveConsumer
 from live.socket.protocol import LEGACY_WS, TRANSPORT_WS
 from live.subscription import Subscription

@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from graphene.utils.dataloader import DataLoader
 
-from live.concurrency.threads import from_memory
+from live.execution.resolvers import from_memory
 from live.identity.revocation import rights_changed
 from live.socket.consumer import LiveConsumer
 from live.subscription import Subscription

@@ -178,7 +178,7 @@ ENDS = [
 @pytest.fixture
 def present(monkeypatch):
     """Let the user behind each socket be there for good, without a database."""
-    monkeypatch.setattr("live.auth.present_user", lambda scope: USER)
+    monkeypatch.setattr("live.identity.identify.present_user", lambda scope: USER)
     monkeypatch.setattr("live.fanout.housekeeping.find_ended", lambda held: set())
 
 

@@ -8,7 +8,7 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
 from graphene_django import DjangoObjectType
 
-from live.concurrency.threads import from_memory
+from live.execution.resolvers import from_memory
 from live.identity.tokens import issue_token
 from live.models import AccessToken
 from live.socket.consumer import LiveConsumer
