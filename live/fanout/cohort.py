@@ -184,6 +184,7 @@ class Cohort:
         except Exception as error:
             self._fail(error)
         self._runner = None
+        self._schedule()
 
     def _fail(self, error: Exception) -> None:
         """End the members, so that their clients come back for what they have not had."""
