@@ -36,7 +36,8 @@ class Beating(Protocol):
     """What is needed of a socket."""
 
     scope: dict[str, Any]
-    heartbeat: Any
+
+    def beat(self, now: float) -> None: ...
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None: ...
 
@@ -105,7 +106,7 @@ async def _beat(crowd: Crowd) -> None:
     now = time.monotonic()
     async for socket in crowd:
         try:
-            socket.heartbeat.beat(now)
+            socket.beat(now)
         except Exception as error:
             # One socket's fault must not keep the others open beyond their time.
             logger.error("%s: %s", FAILED, type(error).__name__)

@@ -1,27 +1,62 @@
-"""Whether a socket is alive: its first message in time, its pongs, its silence."""
+"""Whether a client is alive: its first message in time, its pongs, its silence. Pure."""
 
-import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from enum import Enum, auto
 
-from live import metrics
 from live.conf import conf
-from live.socket.protocol import Close, CloseCode, State
+from live.socket.close_codes import IDLE, NO_INIT, NO_PONG, TOO_SLOW, Close
 
-if TYPE_CHECKING:
-    from live.socket.consumer import LiveConsumer
-
-# Pings without an answer after which the peer is taken for gone.
+# Pings without an answer after which the client is taken for gone. Not a setting: how often
+# they are sent is one.
 UNANSWERED = 2
 
 
+class Ping(Enum):
+    """It is time for a ping."""
+
+    DUE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The socket is to be closed; `limit` is what the metric of limits calls it."""
+
+    limit: str
+    close: Close
+
+
 class Heartbeat:
-    """One socket's times. The hub's pulse calls `beat`; no socket has a timer of its own."""
+    """One socket's times, all of `time.monotonic`; no socket has a timer of its own.
 
-    __slots__ = ("_active_at", "_due", "_opened_at", "_socket", "_unanswered")
+    Args:
+        now: when the socket was accepted.
+        ping_every: seconds between pings; None or 0 is never.
+        init_timeout: seconds for `connection_init`; None or 0 is without end.
+        answers_pings: whether the subprotocol has an answer to pings. The legacy one has none:
+            there, the ASGI server's own WebSocket pings tell.
+    """
 
-    def __init__(self, socket: "LiveConsumer") -> None:
-        self._socket = socket
-        self._opened_at = self._active_at = time.monotonic()
+    __slots__ = (
+        "_active_at",
+        "_answers_pings",
+        "_due",
+        "_init_timeout",
+        "_opened_at",
+        "_ping_every",
+        "_unanswered",
+    )
+
+    def __init__(
+        self,
+        now: float,
+        *,
+        ping_every: float | None,
+        init_timeout: float | None,
+        answers_pings: bool,
+    ) -> None:
+        self._opened_at = self._active_at = now
+        self._ping_every, self._init_timeout = ping_every, init_timeout
+        self._answers_pings = answers_pings
         self._due: float | None = None  # of the next ping
         self._unanswered = 0
 
@@ -29,48 +64,41 @@ class Heartbeat:
         """The client sent something: it is there."""
         self._unanswered = 0
 
-    def active(self) -> None:
-        """An operation began or ended: the socket is in use."""
-        self._active_at = time.monotonic()
+    def active(self, now: float) -> None:
+        """An operation ended: the socket is in use."""
+        self._active_at = now
 
-    def initialised(self) -> None:
-        """The connection was acknowledged: pings begin (legacy clients expect one at once)."""
-        self.active()
-        if self._socket.send_ping_every:
-            self._due = self._active_at + self._socket.send_ping_every
-            if self._socket.protocol.is_legacy:
-                self._socket.send_message(self._socket.protocol.ping())
+    def initialised(self, now: float) -> None:
+        """The connection was acknowledged: pings begin."""
+        self.active(now)
+        if self._ping_every:
+            self._due = now + self._ping_every
 
-    def beat(self, now: float) -> None:
-        """Do what is due at `now` (of time.monotonic)."""
-        if self._socket.closed:
-            return
-        if self._socket.send_queue.stuck_for(now) > conf.SLOW_CLIENT_SECONDS:
-            metrics.limits.labels(limit="slow_client").inc()
-            self._socket.too_slow()
-        elif self._socket.protocol.state is State.NEW:
-            self._check_init(now)
-        elif self._due is not None and now >= self._due:
-            self._ping(now)
-        elif not self._socket.operations and now - self._active_at > conf.IDLE_TIMEOUT:
-            self._close("idle", CloseCode.NOT_RESPONDING, "Idle for too long")
+    def beat(
+        self, now: float, *, is_new: bool, is_used: bool, stuck_for: float
+    ) -> Ping | Overdue | None:
+        """Return what is due at `now`.
 
-    def _check_init(self, now: float) -> None:
-        timeout = self._socket.connection_init_wait_timeout
-        if timeout and now - self._opened_at > timeout:
-            code = CloseCode.CONNECTION_INIT_TIMEOUT
-            self._close("init", code, "Connection initialisation timeout")
+        Args:
+            is_new: no `connection_init` has come yet.
+            is_used: operations are running.
+            stuck_for: seconds for which the client has taken nothing of what waits for it.
+        """
+        if stuck_for > conf.SLOW_CLIENT_SECONDS:
+            return Overdue("slow_client", TOO_SLOW)
+        if is_new:
+            is_late = self._init_timeout and now - self._opened_at > self._init_timeout
+            return Overdue("init", NO_INIT) if is_late else None
+        if self._due is not None and now >= self._due:
+            return self._ping(now)
+        if not is_used and now - self._active_at > conf.IDLE_TIMEOUT:
+            return Overdue("idle", IDLE)
+        return None
 
-    def _ping(self, now: float) -> None:
-        # Legacy clients do not answer a `ka`: there, the server's own WebSocket pings tell.
-        if not self._socket.protocol.is_legacy:
+    def _ping(self, now: float) -> Ping | Overdue:
+        if self._answers_pings:
             if self._unanswered >= UNANSWERED:
-                self._close("pong", CloseCode.NOT_RESPONDING, "Pings are not answered")
-                return
+                return Overdue("pong", NO_PONG)
             self._unanswered += 1
-        self._due = now + (self._socket.send_ping_every or 0)
-        self._socket.send_message(self._socket.protocol.ping())
-
-    def _close(self, limit: str, code: CloseCode, reason: str) -> None:
-        metrics.limits.labels(limit=limit).inc()
-        self._socket.close_with(Close(code, reason))
+        self._due = now + (self._ping_every or 0)
+        return Ping.DUE

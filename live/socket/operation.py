@@ -2,25 +2,62 @@
 
 import logging
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol
 
+import graphene
 from channels_graphql_ws import GraphqlWsConsumer
-from django.db import InterfaceError, OperationalError
 from django.utils import translation
-from graphql import ExecutionResult
+from graphql import ExecutionResult, MiddlewareManager
 
+from live.concurrency import outage
 from live.context import Context
 from live.errors import LiveError, format_error
 from live.execution.execution import Document, Request, is_subscription, prepare, run
 from live.execution.response import Body, response
-from live.fanout.cohort import Member
+from live.fanout.hub import Hub
+from live.fanout.member import Member
+from live.identity.rate_limits import Client
+from live.socket.quota import Quota
+from live.socket.replies import Replies
+from live.socket.rights import Rights
 from live.socket.subscribing import Opened, open_subscription, sharing
 
-if TYPE_CHECKING:
-    from live.socket.consumer import LiveConsumer
-
 logger = logging.getLogger(__name__)
+
+
+class Application(Protocol):
+    """What the application's consumer says of operations."""
+
+    schema: graphene.Schema
+    middleware_manager: MiddlewareManager
+    subscription_confirmation_message: dict[str, Any]
+    warn_operation_timeout: float | None
+
+    async def on_operation(self, op_id: str, payload: dict[str, Any]) -> None:
+        """Hear of an operation before it runs; raise to refuse it."""
+
+
+class Host(Protocol):
+    """What an operation is given of its socket."""
+
+    scope: dict[str, Any]
+    channel_name: str
+    client: Client
+    hub: Hub
+    quota: Quota
+    rights: Rights
+    confirms_subscriptions: bool
+
+    @property
+    def application(self) -> Application:
+        """What the application says of operations."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Any:
+        """Start work that goes on to its end, also without the socket."""
+
+    def operation_ended(self, operation: "Operation") -> None:
+        """Free the operation's id."""
 
 
 class Operation:
@@ -31,19 +68,19 @@ class Operation:
     """
 
     __slots__ = (
-        "_delivery",
         "_document",
+        "_host",
         "_is_counted",
         "_opened",
+        "_replies",
         "_request",
         "ended",
         "id",
         "member",
-        "socket",
     )
 
-    def __init__(self, socket: "LiveConsumer", id: str) -> None:
-        self.socket, self.id = socket, id
+    def __init__(self, host: Host, id: str, replies: Replies) -> None:
+        self._host, self.id, self._replies = host, id, replies
         self.ended = self._is_counted = False
         self.member: Member | None = None
         self._opened: Opened | None = None
@@ -53,13 +90,14 @@ class Operation:
     async def run(self, payload: dict[str, Any]) -> None:
         """Run the request in `payload`; whatever goes wrong is told to the client, masked."""
         # For this task and the threads it uses; over HTTP, Django's middleware does it.
-        translation.activate(self.socket.scope["language"])
+        translation.activate(self._host.scope["language"])
         try:
-            await self.socket.on_operation(self.id, payload)
+            await self._host.application.on_operation(self.id, payload)
             request = Request.from_payload(payload)
-            document = await prepare(self.socket.schema, request.query, self.socket.client)
+            schema = self._host.application.schema
+            document = await prepare(schema, request.query, self._host.client)
             # Both take their time: rights may have changed, or the client lost interest.
-            await self.socket.rights.settled()
+            await self._host.rights.settled()
             if self.ended:
                 return
             if document.errors:
@@ -74,30 +112,30 @@ class Operation:
 
     async def _execute(self, document: Document, request: Request) -> None:
         began = time.monotonic()
-        with self.socket.executing():
+        with self._host.quota.executing():
             await self._execute_counted(document, request)
         self._warn_of_slowness(time.monotonic() - began)
 
     def _warn_of_slowness(self, seconds: float) -> None:
-        most = self.socket.warn_operation_timeout
+        most = self._host.application.warn_operation_timeout
         if most is not None and seconds >= most:
             # Not its name, which is the client's text.
             logger.warning("An operation took %.1f s", seconds)
 
     async def _execute_counted(self, document: Document, request: Request) -> None:
-        scope = self.socket.scope
+        application, scope = self._host.application, self._host.scope
         user = scope.get("user")
         context = self._context(request)
-        manager = self.socket.middleware_manager
         try:
-            result = await run(self.socket.schema, document, request, context, manager)
+            manager = application.middleware_manager
+            result = await run(application.schema, document, request, context, manager)
             self._send_result(result)
         finally:
             if scope.get("user") is not user:
-                self.socket.rights.user_changed(user)
+                self._host.rights.user_changed(user)
 
     def _context(self, request: Request) -> Context:
-        scope, channel = self.socket.scope, self.socket.channel_name
+        scope, channel = self._host.scope, self._host.channel_name
         return Context.of_operation(
             scope, request.operation_name, id=self.id, scope=scope, channel_name=channel
         )
@@ -105,11 +143,12 @@ class Operation:
     # ---- subscribing
 
     async def _subscribe(self, document: Document, request: Request) -> None:
-        self.socket.quota.started()
+        self._host.quota.started()
         self._is_counted = True
         context = self._context(request)
-        looks = self.socket.rights.looks
-        opened = await open_subscription(self.socket.schema, document, request, context)
+        looks = self._host.rights.looks
+        schema = self._host.application.schema
+        opened = await open_subscription(schema, document, request, context)
         if isinstance(opened, ExecutionResult):
             self._send_result(opened)
             return
@@ -117,13 +156,13 @@ class Operation:
         self._document, self._request = document, request
         since = None
         if not self.ended:
-            await self.socket.hub.listening()
+            await self._host.hub.listening()
             if opened.after is not None:
-                since = await self.socket.hub.find(opened.after)
-        while looks != self.socket.rights.looks and not self.ended:
+                since = await self._host.hub.find(opened.after)
+        while looks != self._host.rights.looks and not self.ended:
             # Rights changed meanwhile, and this was no member yet that could be suspended.
-            looks = self.socket.rights.looks
-            await self.socket.rights.settled()
+            looks = self._host.rights.looks
+            await self._host.rights.settled()
             await opened.authorize()
         if self.ended:
             await self._tell_unsubscribed()
@@ -134,21 +173,24 @@ class Operation:
         opened = self._opened
         assert opened is not None, "the subscription is open"
         key, cohort_run = self._sharing()
-        newest = (self.id, opened.limit) if opened.limit else None
-        self._delivery = (self.socket.protocol.next_prefix(self.id), newest)
-        source = self.socket.hub.source(opened.subscription_class.durable)
+        self._replies.expect_notifications(opened.limit)
+        source = self._host.hub.source(opened.subscription_class.durable)
         place = source.position if since is None else since
         self.member = Member(self, frozenset(opened.groups), source, place, opened.limit)
-        if self.socket.confirm_subscriptions:
-            confirmation = _confirmation(self.socket.subscription_confirmation_message)
-            self.socket.send_message(self.socket.protocol.next(self.id, confirmation))
-        self.socket.hub.join(self.member, key, cohort_run)
+        if self._host.confirms_subscriptions:
+            given = self._host.application.subscription_confirmation_message
+            self._replies.result(_confirmation(given))
+        self._host.hub.join(self.member, key, cohort_run)
 
     def _sharing(self) -> Any:
         assert self._opened is not None, "the subscription is open"
-        socket = self.socket
+        application = self._host.application
         return sharing(
-            socket.schema, self._document, self._request, self._opened, socket.middleware_manager
+            application.schema,
+            self._document,
+            self._request,
+            self._opened,
+            application.middleware_manager,
         )
 
     async def reauthorize(self) -> None:
@@ -156,13 +198,13 @@ class Operation:
 
         Raises the database's errors where it is away: that says nothing of the rights.
         """
-        if self.member is None or self._opened is None or self.socket.closed:
+        if self.member is None or self._opened is None:
             return
         try:
             await self._opened.authorize()
             if not self.ended:
-                self.socket.hub.readmit(self.member, *self._sharing())
-        except (OperationalError, InterfaceError):
+                self._host.hub.readmit(self.member, *self._sharing())
+        except outage.DATABASE_ERRORS:
             raise
         except Exception as error:
             self.fail([error])
@@ -172,27 +214,27 @@ class Operation:
     @property
     def channel_name(self) -> str:
         """The socket's name, as `info.context.channel_name` has it."""
-        return self.socket.channel_name
+        return self._host.channel_name
 
     def deliver(self, body: Body) -> bool:
         """Send a notification's JSON; False: the client does not take it just now."""
-        prefix, newest = self._delivery
-        return self.socket.send_queue.put_shared(prefix, body, newest=newest)
+        return self._replies.notify(body)
 
     async def room(self) -> None:
         """Return when the client has taken some of what waits for it."""
-        await self.socket.send_queue.room()
+        await self._replies.room()
 
     def ended_by_server(self) -> None:
         """Complete the subscription because the application ended it."""
-        self._finish(self.socket.protocol.complete(self.id))
+        self._finish(self._replies.complete)
 
     # ---- ending
 
     def fail(self, errors: Iterable[Exception]) -> None:
         """End with errors, as an operation that was not run, or not run on."""
+        # Also for who is gone: an error of ours is to be in the log.
         formatted = [format_error(error) for error in errors]
-        self._finish(self.socket.protocol.error(self.id, formatted))
+        self._finish(lambda: self._replies.refuse(formatted))
 
     def stop(self) -> None:
         """End without a word: the client completed it, or is gone."""
@@ -201,22 +243,22 @@ class Operation:
     def _send_result(self, result: ExecutionResult) -> None:
         payload = response(result.data, result.errors)
         if not self.ended:
-            self.socket.send_message(self.socket.protocol.next(self.id, payload))
-        self._finish(self.socket.protocol.complete(self.id))
+            self._replies.result(payload)
+        self._finish(self._replies.complete)
 
-    def _finish(self, message: dict[str, Any] | None) -> None:
+    def _finish(self, tell: Callable[[], None] | None) -> None:
         if self.ended:
             return
         self.ended = True
-        self.socket.operation_ended(self)
+        self._host.operation_ended(self)
         if self._is_counted:
-            self.socket.quota.ended()
-        if message is not None:
-            self.socket.send_message(message)
+            self._host.quota.ended()
+        if tell is not None:
+            tell()
         if self.member is not None:
-            self.socket.hub.part(self.member)
+            self._host.hub.part(self.member)
         if self._opened is not None:
-            self.socket.spawn(self._tell_unsubscribed())
+            self._host.spawn(self._tell_unsubscribed())
 
     async def _tell_unsubscribed(self) -> None:
         opened, self._opened = self._opened, None

@@ -10,40 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from live.execution.response import encode
+from live.socket.close_codes import (
+    DUPLICATE_ID,
+    SECOND_INIT,
+    TERMINATED,
+    UNAUTHORIZED,
+    Close,
+    malformed,
+    refused,
+)
 from live.socket.messages import Malformed, Message, read_message
 
 TRANSPORT_WS = "graphql-transport-ws"
 LEGACY_WS = "graphql-ws"
 SUBPROTOCOLS = (TRANSPORT_WS, LEGACY_WS)
-# A control frame holds 125 bytes, of which the code takes two.
-LONGEST_REASON_BYTES = 123
-
-
-class CloseCode(enum.IntEnum):
-    """Why the server closes a socket (the codes from 4400 on are graphql-ws' own)."""
-
-    NORMAL = 1000
-    INTERNAL_ERROR = 4500
-    BAD_REQUEST = 4400
-    UNAUTHORIZED = 4401
-    FORBIDDEN = 4403
-    SUBPROTOCOL_NOT_ACCEPTABLE = 4406
-    CONNECTION_INIT_TIMEOUT = 4408
-    SUBSCRIBER_ALREADY_EXISTS = 4409
-    MESSAGE_TOO_BIG = 4413
-    TOO_MANY_REQUESTS = 4429
-    # Ours; graphql-ws' client takes all three as reasons to connect again.
-    NOT_RESPONDING = 4410  # no answer to pings, or idle for too long
-    TOO_SLOW = 4411  # it takes nothing, or too much waits for it
-    EVENTS_LOST = 4412  # the log does not have them any more
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the socket. The reason never quotes what the client sent."""
-
-    code: CloseCode
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +113,7 @@ class Connection:
 
         `why` is what the client is told: a text that was written for it.
         """
-        close = Close(CloseCode.FORBIDDEN, fit_reason(why or "The connection was refused"))
+        close = refused(why)
         if self.is_legacy:
             return connection_error(why or "The connection was refused."), close
         return None, close
@@ -173,7 +153,7 @@ class Connection:
 
     def _refuse_malformed(self, error: Malformed) -> Action:
         if not self.is_legacy:
-            return Close(CloseCode.BAD_REQUEST, error.reason)
+            return malformed(error.reason)
         if error.id is None:
             return Reply(connection_error(f"{error.reason}."))
         return Reply(self.error(error.id, [bad_input(f"{error.reason}.")]))
@@ -184,7 +164,7 @@ class Connection:
             return Initialise(message.payload or {})
         if self.is_legacy:
             return Ignore()
-        return Close(CloseCode.TOO_MANY_REQUESTS, "Too many initialisation requests")
+        return SECOND_INIT
 
     def _on_subscribe(self, message: Message) -> Action:
         if not self._may_start:
@@ -206,13 +186,12 @@ class Connection:
     def _refuse_early(self, id: str) -> Action:
         if self.is_legacy:
             return Reply(self.error(id, [unauthenticated("The connection is not initialised.")]))
-        return Close(CloseCode.UNAUTHORIZED, "Unauthorized")
+        return UNAUTHORIZED
 
     def _refuse_duplicate(self, id: str) -> Action:
         if self.is_legacy:
             return Reply(self.error(id, [bad_input("An operation with this id is running.")]))
-        # The id itself is the client's text, and may be too long for a close frame.
-        return Close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, "Subscriber for this id already exists")
+        return DUPLICATE_ID
 
     def _on_complete(self, message: Message) -> Action:
         if message.id not in self.running:
@@ -231,12 +210,7 @@ class Connection:
         return Ignore()
 
     def _on_connection_terminate(self, message: Message) -> Action:
-        return Close(CloseCode.NORMAL, "Terminated by the client")
-
-
-def fit_reason(text: str) -> str:
-    """Return as much of `text` as a close frame holds (RFC 6455, section 5.5)."""
-    return text.encode(errors="replace")[:LONGEST_REASON_BYTES].decode(errors="ignore")
+        return TERMINATED
 
 
 def connection_error(message: str) -> dict[str, Any]:

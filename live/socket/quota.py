@@ -1,22 +1,25 @@
-"""How many sockets and subscriptions each user has in this process."""
+"""How many sockets and subscriptions each user has in this process, and a socket operations."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from live.conf import conf
-from live.errors import RateLimited, TooManySubscriptions
+from live.errors import RateLimited, TooManyOperations, TooManySubscriptions
 
 _sockets: Counter[int] = Counter()
 _subscriptions: Counter[int] = Counter()
 
 
 class Quota:
-    """One socket's share. Nobody's sockets are counted for themselves only."""
+    """One socket's share. An anonymous socket has only its own count."""
 
-    __slots__ = ("subscriptions", "user_id")
+    __slots__ = ("_executing", "subscriptions", "user_id")
 
     def __init__(self) -> None:
         self.user_id: int | None = None
         self.subscriptions = 0
+        self._executing = 0
 
     def belongs_to(self, user_id: int | None) -> None:
         """Count the socket, and what it watches, for this user from now on."""
@@ -44,6 +47,17 @@ class Quota:
         """A subscription ended."""
         self.subscriptions -= 1
         self._add(0, -1)
+
+    @contextmanager
+    def executing(self) -> Iterator[None]:
+        """Count a query or mutation while it runs; raise TooManyOperations for one too many."""
+        if self._executing >= conf.MAX_OPERATIONS_PER_SOCKET:
+            raise TooManyOperations(limit="operations_per_socket")
+        self._executing += 1
+        try:
+            yield
+        finally:
+            self._executing -= 1
 
     def _add(self, sockets: int, subscriptions: int) -> None:
         if self.user_id is None:

@@ -79,7 +79,6 @@ class Socket:
         self.told = []
         self.lost = asyncio.Event()
         self.scope = {}
-        self.heartbeat = self
 
     def rights_changed(self, user_ids):
         """Remember whose rights changed."""

@@ -9,7 +9,7 @@ from channels.testing import WebsocketCommunicator
 from graphene.types.generic import GenericScalar
 
 from live.errors import Forbidden
-from live.socket import consumer
+from live.socket import session
 from live.socket.consumer import LiveConsumer
 from live.socket.protocol import TRANSPORT_WS
 from live.subscription import Subscription
@@ -231,10 +231,10 @@ class Socket:
 
 
 async def settled():
-    """Return once no consumer of this loop has work going on: a test before may have left some."""
+    """Return once no session of this loop has work going on: a test before may have left some."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(SECONDS):
-        while mine := {task for task in consumer._unfinished if task.get_loop() is loop}:
+        while mine := {task for task in session._unfinished if task.get_loop() is loop}:
             await asyncio.wait(mine)
 
 

@@ -131,7 +131,6 @@ class Socket:
 
     def __init__(self, fails=False):
         self.scope = {}
-        self.heartbeat = SimpleNamespace(beat=self.beat)
         self.beats = 0
         self.fails = fails
         self.beaten = asyncio.Event()
@@ -262,7 +261,7 @@ async def test_the_loop_has_its_turns_in_a_crowd(nurse, monkeypatch, what):
     sockets = [Socket() for _ in range(20)]
     for socket in sockets:
         socket.scope = {"user": nurse}
-        socket.heartbeat.beat = socket.rights_changed = note
+        socket.beat = socket.rights_changed = note
     task = asyncio.create_task(other_work())
     look = {"beat": housekeeping._beat, "identities": housekeeping._check_identities}[what]
     await look(Crowd(Scheduler(), sockets))

@@ -108,8 +108,8 @@ async def test_a_slow_socket_reads_from_the_log_and_is_live_again(settings):
         await heard(OnTick, 31)
         assert reading() == 1
         # Its memory is bounded: what waits is the one in hand and those in its queue.
-        (consumer,) = Hub.current().sockets
-        assert len(consumer.send_queue._waiting) == 3
+        (session,) = Hub.current().sockets
+        assert len(session.send_queue._waiting) == 3
         gate.set()
         assert await got_until_last(socket) == [*range(30), "last"]
         await until(lambda: reading() == 0)

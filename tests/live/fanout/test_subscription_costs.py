@@ -8,7 +8,7 @@ import pytest
 from channels.layers import get_channel_layer
 
 from live.conf import conf
-from live.socket import consumer
+from live.socket import session
 from tests.live.engine import until
 from tests.live.notes import NOTES, OWN_NOTES, Desk, OnOwnNote, connect, read, write
 from tests.live.stage import settled
@@ -42,7 +42,7 @@ async def taken():
     """Return what is taken once nothing is going on: tasks, threads, channels."""
     await settled()
     loop = asyncio.get_running_loop()
-    await until(lambda: not [task for task in consumer._unfinished if task.get_loop() is loop])
+    await until(lambda: not [task for task in session._unfinished if task.get_loop() is loop])
     return len(asyncio.all_tasks()), threads(), channels()
 
 

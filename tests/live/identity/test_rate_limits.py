@@ -55,7 +55,7 @@ async def test_requests_at_once(limit, subprotocol):
 
 
 async def test_who_comes_back_has_no_new_allowance(limit, monkeypatch):
-    monkeypatch.setattr(consumer, "RELUCTANCE_SECONDS", 0)
+    monkeypatch.setattr(consumer, "REFUSAL_SECONDS", 0)
     limit(REQUESTS_PER_SECOND_OF_CLIENT=0.001, REQUESTS_AT_ONCE_OF_CLIENT=2)
     async with Wire(CONSUMER) as wire:
         assert codes(await wire.ask(ASK)) == []

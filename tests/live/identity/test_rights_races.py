@@ -89,9 +89,9 @@ async def test_what_is_parsed_meanwhile_runs_with_the_new_rights(
         assert message["payload"]["data"] in (None, {"secret": None})
         assert (await wire.receive())["type"] == "complete"
         await OnSecret.broadcast_async(payload="told")
-        (consumer,) = Hub.current().sockets
-        await consumer.rights.settled()
-        assert not consumer.closed
+        (session,) = Hub.current().sockets
+        await session.rights.settled()
+        assert not session.closed
         assert "told" not in "".join(wire.frames)
 
 
@@ -207,8 +207,8 @@ async def test_a_look_goes_round_again_where_somebody_logged_in_meanwhile(stage,
     async with on_stage.Socket() as socket:
         await socket.init(confirmSubscriptions=True)
         await socket.watch()
-        (consumer,) = Hub.current().sockets
-        await consumer.rights.settled()
+        (session,) = Hub.current().sockets
+        await session.rights.settled()
         seen = []
 
         def present_user(scope):
@@ -224,7 +224,7 @@ async def test_a_look_goes_round_again_where_somebody_logged_in_meanwhile(stage,
         event = payload_of("next", await socket.receive())
         assert event == {"data": {"onEvent": {"value": 1}}}
         assert seen[1:] == [USER]
-        assert consumer.scope["user"] is USER
+        assert session.scope["user"] is USER
 
 
 # ---- the last event

@@ -5,8 +5,8 @@ import logging
 import pytest
 from channels.testing import WebsocketCommunicator
 
-from live.socket.consumer import VERSION
 from live.socket.protocol import LEGACY_WS, TRANSPORT_WS
+from live.socket.session import VERSION
 from tests.live.stage import (
     INTROSPECTION,
     SUBSCRIPTION,
@@ -43,7 +43,7 @@ async def test_the_current_subprotocol_is_preferred():
 
 async def test_a_rejected_client_is_told_no_reason_and_closed(stage, subprotocol, caplog):
     stage.raises.add("on_connect")
-    caplog.set_level(logging.DEBUG, "live.socket.consumer")
+    caplog.set_level(logging.DEBUG, "live.socket.session")
     async with Socket(subprotocol=subprotocol) as socket:
         await socket.send(type="connection_init")
         if socket.is_legacy:
@@ -51,11 +51,11 @@ async def test_a_rejected_client_is_told_no_reason_and_closed(stage, subprotocol
             assert error == {"message": "The connection was refused."}
         assert await socket.closed() == (4403, "The connection was refused")
     lines = [
-        record.getMessage() for record in caplog.records if record.name == "live.socket.consumer"
+        record.getMessage() for record in caplog.records if record.name == "live.socket.session"
     ]
     assert "Closing a socket with 4403: The connection was refused (RuntimeError)" in lines
     assert [
-        r for r in caplog.records if r.levelno >= logging.INFO and r.name == "live.socket.consumer"
+        r for r in caplog.records if r.levelno >= logging.INFO and r.name == "live.socket.session"
     ] == []
 
 
@@ -188,7 +188,7 @@ async def test_a_failure_of_the_server_closes_one_socket(stage, monkeypatch, cap
             assert await socket.closed() == (4500, "Internal server error")
         await other.nothing_more()
     lines = [
-        record.getMessage() for record in caplog.records if record.name == "live.socket.consumer"
+        record.getMessage() for record in caplog.records if record.name == "live.socket.session"
     ]
     assert lines == ["Closing a socket with 4500: Internal server error (RuntimeError)"]
 

@@ -92,8 +92,8 @@ async def test_without_pings_the_librarys_client_stays(settings):
     [socket] = Hub.current().sockets
     # A day later, as often as it takes to close one that is pinged.
     for _ in range(UNANSWERED + 1):
-        socket.heartbeat.active()
-        socket.heartbeat.beat(time.monotonic() + conf.IDLE_TIMEOUT - 1)
+        socket.heartbeat.active(time.monotonic())
+        socket.beat(time.monotonic() + conf.IDLE_TIMEOUT - 1)
     # The answer is what comes next: nothing was sent before it.
     id = await client.start("{ position }")
     answer = await client.transport.receive()

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from live.socket.close_codes import Close, CloseCode
 from live.socket.protocol import (
     LEGACY_WS,
     SUBPROTOCOLS,
     TRANSPORT_WS,
     Action,
-    Close,
-    CloseCode,
     Connection,
     Ignore,
     Initialise,

@@ -148,9 +148,9 @@ async def by_too_many_messages(socket, stage):
 
 
 async def by_silence(socket, stage):
-    (consumer,) = Hub.current().sockets
+    (session,) = Hub.current().sockets
     for now in (1e9, 2e9, 3e9):
-        consumer.heartbeat.beat(now)
+        session.beat(now)
     assert [(await socket.receive())["type"] for _ in range(2)] == ["ping", "ping"]
     assert await socket.closed() == (4410, "Pings are not answered")
 
@@ -308,13 +308,13 @@ async def test_a_client_that_takes_nothing_for_too_long_is_closed(stage):
     async with Socket(send=wire) as socket:
         await socket.init(confirmSubscriptions=True)
         await socket.watch()
-        (consumer,) = Hub.current().sockets
+        (session,) = Hub.current().sockets
         wire.holds = True
         await OnEvent.broadcast(group="all", payload=1)
-        await until(lambda: consumer.send_queue.stuck_for(time.monotonic()))
-        consumer.heartbeat.beat(time.monotonic() + 59)
-        assert not consumer.closed
-        consumer.heartbeat.beat(time.monotonic() + 61)
+        await until(lambda: session.send_queue.stuck_for(time.monotonic()))
+        session.beat(time.monotonic() + 59)
+        assert not session.closed
+        session.beat(time.monotonic() + 61)
         assert await socket.closed() == (4411, "The client does not read")
     assert stage.count("unsubscribed") == 1
 

@@ -1,0 +1,45 @@
+"""What one operation sends to its client: messages with its id."""
+
+from typing import Any
+
+from live.execution.response import Body, encode
+from live.socket.protocol import Connection, Prefix
+from live.socket.send_queue import SendQueue
+
+
+class Replies:
+    """Puts the messages of the operation `id` into the socket's queue."""
+
+    __slots__ = ("_id", "_newest", "_prefix", "_protocol", "_queue")
+
+    def __init__(self, id: str, protocol: Connection, queue: SendQueue) -> None:
+        self._id, self._protocol, self._queue = id, protocol, queue
+        self._prefix: Prefix
+        self._newest: tuple[str, int] | None
+
+    def result(self, response: dict[str, Any]) -> None:
+        """Send a GraphQL response; more may follow."""
+        self._queue.put(encode(self._protocol.next(self._id, response)))
+
+    def refuse(self, errors: list[Any]) -> None:
+        """Send why the operation does not run, or not on, as formatted errors; nothing follows."""
+        self._queue.put(encode(self._protocol.error(self._id, errors)))
+
+    def complete(self) -> None:
+        """Send that the operation has ended."""
+        self._queue.put(encode(self._protocol.complete(self._id)))
+
+    # ---- notifications
+
+    def expect_notifications(self, limit: int | None) -> None:
+        """Get ready to notify; of a client that is slow, only `limit` wait, the newest."""
+        self._prefix = self._protocol.next_prefix(self._id)
+        self._newest = (self._id, limit) if limit else None
+
+    def notify(self, body: Body) -> bool:
+        """Send a notification; return False where it has no room just now."""
+        return self._queue.put_shared(self._prefix, body, newest=self._newest)
+
+    async def room(self) -> None:
+        """Return when there may be room again."""
+        await self._queue.room()

@@ -1,0 +1,351 @@
+"""One client's accepted socket, with all that belongs to it."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+from live import metrics
+from live.concurrency.token_bucket import TokenBucket
+from live.conf import conf
+from live.errors import LiveError, TooManyOperations
+from live.execution.response import encode
+from live.fanout.hub import Hub
+from live.identity import identify, rights_cache
+from live.identity.rate_limits import Client, client_of
+from live.socket import close_codes
+from live.socket import operation as operations
+from live.socket.close_codes import Close, CloseCode
+from live.socket.daphne import waiting
+from live.socket.heartbeat import Heartbeat, Overdue, Ping
+from live.socket.messages import is_longer
+from live.socket.operation import Operation
+from live.socket.protocol import Connection, Initialise, Reply, Start, State, Stop
+from live.socket.quota import Quota
+from live.socket.replies import Replies
+from live.socket.rights import Rights
+from live.socket.send_queue import FRAME_EXTENSION, Send, SendQueue
+
+logger = logging.getLogger(__name__)
+
+VERSION = "0.1.0"
+
+# What the messages before a close may take: a client that does not read would hold it up.
+LAST_MESSAGES_SECONDS = 1
+
+# What goes on after its socket is gone (a mutation, an `unsubscribed` hook); the loop
+# itself would hold it weakly only.
+_unfinished: set[asyncio.Task[None]] = set()
+
+
+class Application(operations.Application, Protocol):
+    """What the application's consumer says of its sockets."""
+
+    send_ping_every: float | None
+    connection_init_wait_timeout: float | None
+    strict_ordering: bool
+    confirm_subscriptions: bool
+
+    async def on_connect(self, payload: Any) -> None:
+        """Admit the client; raise to refuse it."""
+
+
+class Session:
+    """What a client sends is taken by `receive`; what it is told goes through `send_queue`.
+
+    Args:
+        application: the consumer.
+        scope: the ASGI scope, with `user` and `session`; a log-in changes them there.
+        channel_name: by it `broadcast` can leave this socket out.
+        protocol: the subprotocol's state.
+        client: whose rate limits hold.
+        send: the ASGI `send`.
+        close: closes the socket, with a code and a reason.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        scope: dict[str, Any],
+        channel_name: str,
+        protocol: Connection,
+        client: Client,
+        send: Send,
+        close: Callable[..., Awaitable[None]],
+    ) -> None:
+        self.application, self.scope, self.channel_name = application, scope, channel_name
+        self.protocol, self.client, self._close = protocol, client, close
+        self.hub = Hub.current()
+        self.closed = False
+        self.confirms_subscriptions = application.confirm_subscriptions
+        self.quota = Quota()
+        self.rights = Rights(self)
+        self.operations: dict[str, Operation] = {}
+        self.heartbeat = Heartbeat(
+            time.monotonic(),
+            ping_every=application.send_ping_every,
+            init_timeout=application.connection_init_wait_timeout,
+            # Its `ka` has no answer.
+            answers_pings=not protocol.is_legacy,
+        )
+        extension = (scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
+        self.send_queue = SendQueue(
+            waiting(send),
+            conf.OUTBOX_SIZE,
+            conf.NOTIFICATIONS_IN_OUTBOX,
+            on_overflow=self._too_slow,
+            on_broken=self._broken,
+            write=extension.get("write"),
+        )
+        self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._initialising: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Be one of the hub's sockets, from the moment it is accepted."""
+        self.hub.enter(self)
+        self._look_again_if_later(self.scope.get("looked_at", rights_cache.clearings()))
+
+    async def end(self) -> None:
+        """End everything that belongs to the socket, however it ended. Idempotent."""
+        self.closed = True
+        self.send_queue.close()
+        self._stop_operations()
+        self.rights.stop()
+        self.quota.belongs_to(None)
+        await self.hub.leave(self)
+
+    # ---- what comes in
+
+    async def receive(self, text: str | None) -> None:
+        """Take one frame (None for a binary one); nothing in it can raise out of here."""
+        if self.closed:
+            return
+        self.heartbeat.heard()
+        try:
+            await self._receive(text)
+        except Exception as error:
+            self.fail(error)
+
+    async def _receive(self, text: str | None) -> None:
+        if text is not None and is_longer(text, conf.MAX_MESSAGE_BYTES):
+            self._exceed("message_bytes", close_codes.MESSAGE_TOO_BIG)
+            return
+        if not self._messages.take():
+            self._exceed("messages_per_second", close_codes.TOO_MANY_MESSAGES)
+            return
+        match self.protocol.receive(text):
+            case Close() as close:
+                self.close_with(close)
+            case Reply(message):
+                self.send_queue.put(encode(message))
+            case Start() if not self.client.allow_request():
+                self._exceed("requests_of_client", close_codes.TOO_MANY_REQUESTS)
+            case Initialise(payload):
+                self._initialising = self.spawn(self._initialise(payload))
+                await self._in_order(self._initialising)
+            case Start(id, payload):
+                await self._start(id, payload)
+            case Stop(id, reply):
+                self._stop(id, reply)
+
+    def _exceed(self, limit: str, close: Close) -> None:
+        metrics.limits.labels(limit=limit).inc()
+        self.close_with(close)
+
+    async def _in_order(self, task: "asyncio.Task[None]") -> None:
+        """Let `task` go on beside the socket, or end before the next message if that is asked."""
+        if self.application.strict_ordering:
+            await task
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Start work that goes on to its end, also without the socket."""
+        task = asyncio.get_running_loop().create_task(work)
+        for holder in (self._tasks, _unfinished):
+            holder.add(task)
+            task.add_done_callback(holder.discard)
+        return task
+
+    # ---- admission
+
+    async def _initialise(self, payload: dict[str, Any]) -> None:
+        try:
+            await self._admit(payload)
+        except Exception as error:
+            # Our own errors are written for the client; what else goes wrong is not told.
+            why = str(error.message) if isinstance(error, Refusal) else None
+            message, close = self.protocol.reject(why)
+            if message is not None:
+                self.send_queue.put(encode(message))
+            self.close_with(close, cause=error.__cause__ or error)
+            return
+        every = self.application.send_ping_every
+        acknowledgement = {"server": "Wardcast", "version": VERSION, "ping": every}
+        self.send_queue.put(encode(self.protocol.acknowledge(acknowledgement)))
+        self.heartbeat.initialised(time.monotonic())
+        if every and self.protocol.is_legacy:
+            self._ping()  # legacy clients expect one at once
+
+    async def _admit(self, payload: dict[str, Any]) -> None:
+        looked_at = rights_cache.clearings()
+        await identify.take_bearer(self.scope, payload)
+        self._look_again_if_later(looked_at)
+        try:
+            await self.application.on_connect(payload)
+        except LiveError as error:
+            raise Refusal(error.message) from error
+        self.user_changed()
+        self.quota.check_sockets()
+        if payload.get("confirmSubscriptions") is True:
+            self.confirms_subscriptions = True
+
+    def _look_again_if_later(self, looked_at: int) -> None:
+        # Nobody was behind the socket yet for whom the hub could have told of a change.
+        if looked_at != rights_cache.clearings():
+            self.rights_changed(None)
+
+    # ---- operations
+
+    async def _start(self, id: str, payload: dict[str, Any]) -> None:
+        replies = Replies(id, self.protocol, self.send_queue)
+        operation = self.operations[id] = Operation(self, id, replies)
+        # Those that are being opened go beyond it: a client comes back with all at once.
+        if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET + conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
+            operation.fail([TooManyOperations(limit="operations_per_socket")])
+            return
+        await self._in_order(self.spawn(self._run(operation, payload)))
+
+    async def _run(self, operation: Operation, payload: dict[str, Any]) -> None:
+        """Run an operation once the client is admitted; nothing runs for one that is not."""
+        if self._initialising and not self._initialising.done():
+            await asyncio.wait([self._initialising])
+        await self.rights.settled()
+        if self.protocol.state is State.ACKNOWLEDGED and not operation.ended:
+            await operation.run(payload)
+
+    def _stop(self, id: str, reply: dict[str, Any] | None) -> None:
+        operation = self.operations.get(id)
+        if operation:
+            operation.stop()
+        if reply:
+            self.send_queue.put(encode(reply))
+
+    def _stop_operations(self) -> None:
+        for operation in list(self.operations.values()):
+            operation.stop()
+
+    def operation_ended(self, operation: Operation) -> None:
+        """Free the operation's id."""
+        self.heartbeat.active(time.monotonic())
+        self.operations.pop(operation.id, None)
+        self.protocol.finish(operation.id)
+
+    # ---- closing
+
+    def fail(self, error: Exception) -> None:
+        """Close the socket, of which something failed that its client cannot be told."""
+        self.close_with(close_codes.FAILED, cause=error)
+
+    def forbid(self) -> None:
+        """Close the socket, whose client has lost what it had."""
+        self.close_with(close_codes.FORBIDDEN)
+
+    def close_with(self, close: Close, cause: BaseException | None = None) -> None:
+        """Close the socket, after what was sent before."""
+        if not self.closed:
+            self.closed = True
+            metrics.closes.labels(code=int(close.code)).inc()
+            # Of a cause only its type: its text may quote the client, or a patient.
+            why = f"{close.reason} ({type(cause).__name__})" if cause else close.reason
+            level = logging.ERROR if close.code is CloseCode.INTERNAL_ERROR else logging.DEBUG
+            logger.log(level, "Closing a socket with %d: %s", close.code, why)
+            self.spawn(self._send_close(close))
+
+    async def _send_close(self, close: Close) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_MESSAGES_SECONDS):
+                await self.send_queue.flushed()
+        self.send_queue.close()
+        self._stop_operations()
+        try:
+            await self._close(code=int(close.code), reason=close.reason)
+        except Exception as error:
+            logger.debug("The socket was gone before its close: %s", type(error).__name__)
+
+    def _broken(self) -> None:
+        self.closed = True
+
+    def _too_slow(self) -> None:
+        self.close_with(close_codes.TOO_SLOW)
+
+    # ---- what the hub tells
+
+    def beat(self, now: float) -> None:
+        """Do what is due at `now`, of time.monotonic; called twice a second."""
+        if self.closed:
+            return
+        due = self.heartbeat.beat(
+            now,
+            is_new=self.protocol.state is State.NEW,
+            is_used=bool(self.operations),
+            stuck_for=self.send_queue.stuck_for(now),
+        )
+        match due:
+            case Ping():
+                self._ping()
+            case Overdue(limit, close):
+                self._exceed(limit, close)
+
+    def _ping(self) -> None:
+        self.send_queue.put(encode(self.protocol.ping()))
+
+    def events_lost(self) -> None:
+        """Close the socket if it watches: events are gone that it was to get."""
+        if self.quota.subscriptions:
+            # What comes after the gap would have the client believe that there was none.
+            self.suspend()
+            self.close_with(close_codes.EVENTS_LOST)
+        else:
+            # Changes of rights may be gone, too.
+            self.rights_changed(None)
+
+    def kicked(self, user_ids: frozenset[int]) -> None:
+        """Close the socket if it is one of these users'."""
+        if identify.user_id(self.scope) in user_ids:
+            self.suspend()
+            self.close_with(close_codes.KICKED)
+
+    def rights_changed(self, user_ids: frozenset[int] | None) -> None:
+        """Withhold what comes until it is known what the user may see now."""
+        self.rights.changed(user_ids)
+
+    # ---- what its rights tell
+
+    def suspend(self) -> None:
+        """Deliver nothing until the operations are authorized again."""
+        for operation in self.operations.values():
+            if operation.member is not None:
+                self.hub.suspend(operation.member)
+
+    def user_changed(self) -> None:
+        """Count the socket, and what it asks for, for whoever is behind it now."""
+        self.quota.belongs_to(identify.user_id(self.scope))
+        self.client = client_of(self.scope)
+
+    async def reauthorize(self) -> bool:
+        """Go on with what the user may still see; return False where nothing is left of it."""
+        watched = self.quota.subscriptions
+        for operation in list(self.operations.values()):
+            if not self.closed:
+                await operation.reauthorize()
+        return not watched or bool(self.quota.subscriptions)
+
+
+class Refusal(Exception):
+    """The application refused a client, by an error whose text is written for it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
