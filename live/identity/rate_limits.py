@@ -55,7 +55,7 @@ _clients: dict[Any, Client] = {}
 
 
 def client_of(scope: Mapping[str, Any]) -> Client:
-    """Return the client behind a socket, by its ASGI scope with `user`."""
+    """Return the client behind a socket, by its ASGI scope, which has the `user`."""
     user = scope.get("user")
     if user is not None and user.is_authenticated:
         return _client(user.pk)

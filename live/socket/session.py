@@ -190,7 +190,7 @@ class Session:
 
     async def _admit(self, payload: dict[str, Any]) -> None:
         looked_at = rights_cache.clearings()
-        await identify.take_bearer(self.scope, payload)
+        await identify.identify_socket(self.scope, payload)
         self._look_again_if_later(looked_at)
         try:
             await self.application.on_connect(payload)
