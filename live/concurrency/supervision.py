@@ -25,13 +25,13 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception as error:
-            failed(name, error)
+            report_failure(name, error)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             # What the work waited for was cancelled, not this.
-            failed(name, error)
+            report_failure(name, error)
         else:
             logger.error("The task %r ended, and starts again", name)
             metrics.restarts.labels(task=name).inc()
@@ -41,7 +41,7 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
 
-def failed(name: str, error: BaseException) -> None:
+def report_failure(name: str, error: BaseException) -> None:
     """Log and count that the task `name` failed, which starts again."""
     # Not the error's text, which may quote a row.
     logger.error("The task %r failed, and starts again: %s", name, type(error).__name__)

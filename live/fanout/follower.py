@@ -117,10 +117,10 @@ class Follower:
             await self._catch_up()
         except Exception as error:
             metrics.log_errors.inc()
-            outage.missed(error, self._outage)
+            outage.report(error, self._outage)
             return False
-        outage.database.is_over()
-        self._outage.is_over()
+        outage.database.succeeded()
+        self._outage.succeeded()
         return True
 
     async def _until_due(self) -> None:

@@ -192,7 +192,7 @@ class Hub:
         self.log.start_over(*end)
         metrics.position.set(end.number)
         # What anybody may do could have changed unheard.
-        rights_cache.forget()
+        rights_cache.clear()
         if missed:
             self._tell_sockets(lambda socket: socket.events_lost())
         else:
@@ -232,7 +232,7 @@ class Hub:
             case Kind.UNSUBSCRIBE:
                 self._give(event)
             case Kind.RIGHTS:
-                rights_cache.forget()
+                rights_cache.clear()
                 users = None if record.body is None else frozenset(record.body)
                 self._tell_sockets(lambda socket: socket.rights_changed(users))
             case Kind.KICK:

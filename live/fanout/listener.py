@@ -16,8 +16,6 @@ from live.log.records import Record
 
 logger = logging.getLogger(__name__)
 
-# Between two attempts to join a channel layer that is away.
-RETRY_SECONDS = 0.5
 # What joining a channel layer, or leaving it, may take.
 JOIN_SECONDS = 2
 
@@ -45,10 +43,10 @@ class Listener:
             try:
                 await self._join_and_read()
             except Exception as error:
-                outage.channel_layer.goes_on(error, "listening")
+                outage.channel_layer.failed(error, "listening")
             metrics.layer_up.set(0)
             self.has_tried.set()
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(outage.RETRY_SECONDS)
 
     async def _join_and_read(self) -> None:
         layer = get_channel_layer()
@@ -59,7 +57,7 @@ class Listener:
         try:
             self.has_tried.set()
             metrics.layer_up.set(1)
-            outage.channel_layer.is_over()
+            outage.channel_layer.succeeded()
             while True:
                 await self.hear(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.

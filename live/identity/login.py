@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from live.context import Context
 from live.identity import login_throttle
 from live.identity.identify import TOKEN_ID, kept_of, one_at_a_time
+from live.identity.socket_request import socket_request
 from live.identity.tokens import revoke_token
 from live.models import AccessToken
 
@@ -54,7 +55,7 @@ def _request(context: Context) -> HttpRequest:
     """Return what Django's log-in works on: the request, or one that stands for the socket."""
     if context.channels_scope is None:
         return context.request
-    return login_throttle.login_request(context.channels_scope)
+    return socket_request(context.channels_scope)
 
 
 def keeps_cookies(context: Context) -> bool:

@@ -1,13 +1,12 @@
 """Whom django-axes counts a failed log-in for, and how many are too many.
 
-server/settings.py names what is here: AXES_HANDLER, AXES_CLIENT_IP_CALLABLE and
-AXES_USERNAME_CALLABLE. The limits are in LOGIN_FAILURE_LIMITS.
+server/settings.py names what is here: AXES_HANDLER and AXES_USERNAME_CALLABLE. The limits are in
+LOGIN_FAILURE_LIMITS.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -20,12 +19,8 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-# A server on a Unix socket, with no proxy in front that tells: all clients are one.
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  nothing is bound to it
-
-# One customer's line has at least this many IPv6 addresses (RIPE-690, section 4.2): counted
-# one by one, each would be a fresh start.
-IPV6_PREFIX = 56
+# Part of the digests that are stored: another salt would forget the failures so far.
+_SALT = "live.login_failures"
 
 Credentials = dict[str, Any] | None
 
@@ -127,30 +122,4 @@ def attempted_name(request: HttpRequest, credentials: Credentials) -> str | None
     name = (credentials or {}).get(users.USERNAME_FIELD)
     if not name or users._default_manager.filter(**{users.USERNAME_FIELD: name}).exists():
         return name
-    return "unknown-" + salted_hmac(__name__, name, algorithm="sha256").hexdigest()
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the client's IPv4 address or IPv6 network, as one to count failures for.
-
-    It is the connection's; behind TRUSTED_PROXIES proxies, each of which appends to
-    X-Forwarded-For whom it heard, that header's entry so many from the right: what stands
-    further left may be the client's invention.
-    """
-    peer = request.META.get("REMOTE_ADDR", "")
-    heard = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    proxies = settings.TRUSTED_PROXIES
-    client = heard[-proxies].strip() if 0 < proxies <= len(heard) else peer
-    return _countable(client) or _countable(peer) or UNKNOWN_ADDRESS
-
-
-def _countable(text: str) -> str | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ip_network((int(address), IPV6_PREFIX), strict=False).network_address)
+    return "unknown-" + salted_hmac(_SALT, name, algorithm="sha256").hexdigest()

@@ -3,15 +3,12 @@
 django-axes does the counting, in the database and so for all processes; see login_failures.py.
 """
 
-import io
-from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import authenticate as django_authenticate
-from django.contrib.auth.models import AnonymousUser, User
-from django.core.handlers.asgi import ASGIRequest
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -27,7 +24,7 @@ def authenticate(request: HttpRequest, *, username: str, password: str) -> User 
     """Return the user with this name and password; None where there is none.
 
     Raises RateLimited, with the seconds to wait in `extensions.retryAfter`, after too many
-    failures, whether the user exists or not. Over a socket `request` is a `login_request`.
+    failures, whether the user exists or not. Over a socket `request` is a `socket_request`.
     Sync: call it from a worker thread.
     """
     if not (_is_text(username) and _is_text(password)):
@@ -39,20 +36,6 @@ def authenticate(request: HttpRequest, *, username: str, password: str) -> User 
         request.axes_locked_out = False  # type: ignore[attr-defined]
         raise error
     return user
-
-
-def login_request(scope: Mapping[str, Any]) -> HttpRequest:
-    """Return a request for log-ins over the socket with this ASGI `scope`.
-
-    It has the socket's address, headers, session and user, and no body. Django's own login()
-    and logout() take it, and so serve sockets with all that listens to their signals. Make a
-    new one for each log-in: Axes keeps the time of the attempt on it.
-    """
-    request = ASGIRequest({**scope, "method": "POST"}, io.BytesIO())
-    if "session" in scope:
-        request.session = scope["session"]
-    request.user = scope.get("user") or AnonymousUser()
-    return request
 
 
 def is_locked_out(request: HttpRequest) -> bool:

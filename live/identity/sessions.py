@@ -21,7 +21,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from live.concurrency.loader import Batches
+from live.concurrency.loader import Loader
 
 
 async def find_session(key: str | None) -> tuple[SessionBase, Any]:
@@ -29,7 +29,7 @@ async def find_session(key: str | None) -> tuple[SessionBase, Any]:
     # NUL is in no key, and PostgreSQL would refuse it for the others of the batch too.
     if not key or "\0" in key:
         return _store()(), AnonymousUser()
-    return await _batches.ask(key)
+    return await _loader.load(key)
 
 
 def find_sessions(keys: Iterable[str]) -> list[tuple[SessionBase, Any]]:
@@ -45,7 +45,7 @@ def find_sessions(keys: Iterable[str]) -> list[tuple[SessionBase, Any]]:
 
 
 # In Channels' thread, as its own middleware: our pool may be full of somebody's slow queries.
-_batches: Batches[str, tuple[SessionBase, Any]] = Batches(database_sync_to_async(find_sessions))
+_loader: Loader[str, tuple[SessionBase, Any]] = Loader(database_sync_to_async(find_sessions))
 
 
 def _store() -> Any:

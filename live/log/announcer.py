@@ -99,12 +99,12 @@ class Sender:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(HUB_GROUP, message)
-            outage.channel_layer.is_over("sending")
+            outage.channel_layer.succeeded("sending")
         except (Exception, asyncio.CancelledError) as error:
             if self._task.cancelling():
                 raise
             # Where a layer's own work was cancelled, the next message goes on.
-            outage.channel_layer.goes_on(error, "sending")
+            outage.channel_layer.failed(error, "sending")
 
 
 def sender() -> Sender:

@@ -10,6 +10,7 @@ from channels.layers import get_channel_layer
 from django.db import OperationalError, transaction
 
 from live import metrics
+from live.concurrency import outage
 from live.concurrency.threads import in_worker_thread
 from live.errors import Unavailable
 from live.fanout import follower, listener
@@ -228,7 +229,7 @@ class Layer:
 def layer(monkeypatch):
     layer = Layer()
     monkeypatch.setattr(listener, "get_channel_layer", lambda: layer)
-    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outage, "RETRY_SECONDS", 0.01)
     return layer
 
 

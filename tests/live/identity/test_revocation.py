@@ -1,4 +1,4 @@
-"""A change of rights is told, of whom it is about, as a record of the log."""
+"""Every change of rights is told to the hubs."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User

@@ -1,4 +1,4 @@
-"""No event overtakes a loss of rights, whatever is under way; on a stage where all can be held."""
+"""A socket looks again at its user's rights when they change, before any later event."""
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -10,7 +10,6 @@ from live.identity import identify, revocation
 from live.log import store
 from live.log.announcer import sender
 from live.models import LoggedEvent
-from live.socket import rights
 from tests.conftest import make_user
 from tests.live.secret import (
     HELD,
@@ -153,9 +152,9 @@ async def test_looks_wait_for_a_database_that_is_away_and_log_one_line(user, mon
             raise OperationalError("Jane Doe")
         return present_user(scope)
 
-    monkeypatch.setattr(rights, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(outage, "RETRY_SECONDS", 0.001)
     # The real one is there, and whoever else asks it would say that it is back.
-    monkeypatch.setattr(outage.Outage, "is_over", lambda *_: None)
+    monkeypatch.setattr(outage.Outage, "succeeded", lambda *_: None)
     async with Wire(Consumer.as_asgi(), user) as one, Wire(Consumer.as_asgi(), user) as two:
         for wire in (one, two):
             assert await wire.subscribe(SECRETS) == []
