@@ -13,19 +13,18 @@ from live.concurrency.outage import Outage
 from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.conf import conf
+from live.fanout.event_buffer import PAGE
 from live.log import store
 from live.log.cursor import Cursor, Step, step
 
 logger = logging.getLogger(__name__)
 
-# Records read at once.
-PAGE = 500
 # How long a message that came too early is kept before the log is read: two writers that
 # commit one after the other may send in the other order.
 PATIENCE_SECONDS = 0.02
 # Records that came too early and are kept; the log has them in any case.
 MOST_EARLY = 1000
-# Between a look that failed and the next.
+# Between a look that failed and the next: shorter than elsewhere, since everybody waits for it.
 RETRY_SECONDS = 0.2
 
 
