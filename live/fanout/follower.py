@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from live import metrics
 from live.concurrency import outage
@@ -15,6 +15,7 @@ from live.concurrency.threads import in_worker_thread
 from live.conf import conf
 from live.fanout.event_buffer import PAGE
 from live.log import store
+from live.log.announcements import LogGrew
 from live.log.cursor import Cursor, Step, step
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Follower:
 
     # ---- what the channel layer tells
 
-    async def hear(self, message: dict[str, Any]) -> None:
+    async def hear(self, message: LogGrew) -> None:
         """Take the records that a message brings (see live.log.append), or have them read."""
         end = Cursor(message["epoch"], message["last"])
         # Who rings a doorbell is asked for nothing more: the log has what happened.

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from channels.layers import get_channel_layer
 
 from live import metrics
 from live.concurrency import outage
 from live.log import records
+from live.log.announcements import Announcement, LogGrew
 from live.log.announcer import HUB_CHANNEL, HUB_GROUP
 from live.log.records import Record
 
@@ -24,13 +24,13 @@ class Listener:
     """Reads the one channel-layer group that all processes join.
 
     Args:
-        follow: takes a message about the log (see live.log.append).
+        follow: takes a message about the log.
         pass_on: takes a record that passes the log.
     """
 
     def __init__(
         self,
-        follow: Callable[[dict[str, Any]], Awaitable[None]],
+        follow: Callable[[LogGrew], Awaitable[None]],
         pass_on: Callable[[Record], None],
     ) -> None:
         self._follow, self._pass_on = follow, pass_on
@@ -67,7 +67,7 @@ class Listener:
                 async with asyncio.timeout(JOIN_SECONDS):
                     await layer.group_discard(HUB_GROUP, channel)
 
-    async def hear(self, message: dict[str, Any]) -> None:
+    async def hear(self, message: Announcement) -> None:
         """Handle one message of the group; a bad one harms no other."""
         try:
             if message["type"] == "live.log":

@@ -83,8 +83,8 @@ def unsent(monkeypatch):
 
     messages = []
 
-    class Sender:
+    class Announcer:
         put = messages.append
 
-    monkeypatch.setattr(append, "sender", Sender)
+    monkeypatch.setattr(append, "announcer", Announcer)
     return messages

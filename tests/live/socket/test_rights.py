@@ -8,7 +8,7 @@ from django.db import OperationalError, transaction
 from live.concurrency import outage
 from live.identity import identify, revocation
 from live.log import store
-from live.log.announcer import sender
+from live.log.announcer import announcer
 from live.models import LoggedEvent
 from tests.conftest import make_user
 from tests.live.secret import (
@@ -174,7 +174,7 @@ async def test_an_event_of_another_process_does_not_overtake_a_loss(user, unsent
         await OnSecret.broadcast_async(payload="secret")
         loss, event = unsent
         for message in (event, loss):
-            sender().put(message)
+            announcer().put(message)
         assert (await wire.ended()).code == 4403
         assert "secret" not in "".join(wire.frames)
 
