@@ -67,11 +67,11 @@ class BadCursor(LiveError):
     """A cursor that cannot be read."""
 
     code = "BAD_CURSOR"
-    default_message = "after is not a cursor of events: take one from position, or an event's."
+    default_message = "`after` is not a valid cursor. Use `position` or an event's `cursor`."
 
 
 class CursorExpired(LiveError):
-    """What came after the cursor is not in the log (any more): it was pruned, or is another's."""
+    """The log does not have what came after the cursor: pruned, or another log's."""
 
     code = "CURSOR_EXPIRED"
     default_message = (

@@ -18,7 +18,7 @@ from live.identity.rate_limits import Client, client_of
 from live.socket import close_codes
 from live.socket import operation as operations
 from live.socket.close_codes import Close, CloseCode
-from live.socket.daphne import waiting
+from live.socket.daphne import with_backpressure
 from live.socket.heartbeat import Heartbeat, Overdue, Ping
 from live.socket.messages import is_longer
 from live.socket.operation import Operation
@@ -92,7 +92,7 @@ class Session:
         )
         extension = (scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
         self.send_queue = SendQueue(
-            waiting(send),
+            with_backpressure(send),
             conf.OUTBOX_SIZE,
             conf.NOTIFICATIONS_IN_OUTBOX,
             on_overflow=self._too_slow,
