@@ -149,7 +149,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if self._session is not None:
             await self._session.receive(text_data)
 
-    # ---- the library's own ways, which the hub replaces
+    # ---- what the library has, and the hub replaces
 
     # Its formatter sends the text of any exception to the client.
     _format_error = staticmethod(format_error)
