@@ -26,7 +26,7 @@ from live.execution.execution import Request, prepare, run
 from live.execution.resolvers import WorkerThreads
 from live.identity.rate_limits import client_of
 from live.log import store
-from live.log.announcer import sender
+from live.log.announcer import announcer
 from live.log.cursor import Cursor
 from server.schema import schema
 
@@ -54,7 +54,7 @@ def create(count: int) -> tuple[float, float]:
     """Run createPatient, and wait until all is sent; return CPU seconds and seconds."""
     cpu, start = time.process_time(), time.perf_counter()
     asyncio.run(_create(count))
-    sender().flush()
+    announcer().flush()
     return time.process_time() - cpu, time.perf_counter() - start
 
 

@@ -6,7 +6,7 @@ from careteam.conf import closed_rooms_hook, conf
 from careteam.models import LONGEST_ROOM_NAME, Room
 from careteam.text import BadText, room_key, tidy_name
 from live.errors import BadInput, Forbidden, Unauthenticated
-from live.identity.rights_cache import recall
+from live.identity.rights_cache import cached_rights
 
 
 class RoomName(NamedTuple):
@@ -60,11 +60,11 @@ def room_rights(user: Any) -> RoomRights:
     return RoomRights(_public(), frozenset(closed))
 
 
-async def recalled_room_rights(user: Any) -> RoomRights:
+async def cached_room_rights(user: Any) -> RoomRights:
     """Return what `user` may use, looked up lately or now."""
     if not user.is_authenticated:
         return room_rights(user)
-    return await recall(user, room_rights)
+    return await cached_rights(user, room_rights)
 
 
 def _public() -> frozenset[str]:

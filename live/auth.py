@@ -1,4 +1,4 @@
-"""What application authors ask of a user: that there is one, and what they may do."""
+"""Checks for application authors: that a user is logged in, and has a permission."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from live.errors import Forbidden, Unauthenticated
 
 
 def require_login(user: Any) -> None:
-    """Raise Unauthenticated where `user` (a Django user or None) is nobody."""
+    """Raise Unauthenticated unless `user`, a Django user or None, is logged in."""
     if user is None or not user.is_authenticated:
         raise Unauthenticated()
 

@@ -67,11 +67,11 @@ class BadCursor(LiveError):
     """A cursor that cannot be read."""
 
     code = "BAD_CURSOR"
-    default_message = "after is not a cursor of events: take one from position, or an event's."
+    default_message = "`after` is not a valid cursor. Use `position` or an event's `cursor`."
 
 
 class CursorExpired(LiveError):
-    """What came after the cursor is not in the log (any more): it was pruned, or is another's."""
+    """The log does not have what came after the cursor: pruned, or another log's."""
 
     code = "CURSOR_EXPIRED"
     default_message = (
@@ -181,7 +181,7 @@ def _formatted(error: Exception) -> GraphQLFormattedError:
     if isinstance(cause, ObjectDoesNotExist):
         return _located_like(located, NotFound.default_message, {"code": NotFound.code})
     if isinstance(cause, outage.DATABASE_ERRORS):
-        outage.database.goes_on(cause)
+        outage.database.failed(cause)
         return _located_like(located, Unavailable.default_message, {"code": Unavailable.code})
     if cause is None:
         # graphql-core's own: a parse, validation or coercion error of the client's document.

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import logging
-import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ import graphene
 from graphene.utils.get_unbound_function import get_unbound_function
 from graphene.utils.props import props
 
+from live.concurrency.per_loop import per_loop
 from live.concurrency.threads import in_event_loop, in_worker_thread, is_async
 from live.execution.resolvers import from_memory, reads_memory_only
 from live.log import records
@@ -21,10 +21,9 @@ from live.log.records import Record
 
 logger = logging.getLogger(__name__)
 
-# The loop itself holds its tasks weakly: one that nobody awaits could vanish half-way.
+# The loop holds its tasks weakly: one that nobody awaits could be collected half-way.
 _sending: set[asyncio.Task[None]] = set()
-_locks: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]"
-_locks = weakref.WeakKeyDictionary()
+_order = per_loop(asyncio.Lock)
 
 
 class Subscription(channels_graphql_ws.Subscription):
@@ -157,7 +156,7 @@ class Subscription(channels_graphql_ws.Subscription):
     def unsubscribe(cls, *, group: str | None = None) -> "asyncio.Task[None] | None":
         """End every subscription in `group` (None: of this class); each client is told.
 
-        When, is as with `broadcast`.
+        Takes effect when `broadcast` does.
         """
         if in_event_loop():
             return _spawn(cls.unsubscribe_async(group=group))
@@ -212,8 +211,7 @@ def _without_after(publish: Any) -> Any:
 
 async def _in_order(send: Callable[[Record], None], record: Record) -> None:
     # Worker threads finish in any order; what was begun first is to be first in the log.
-    loop = asyncio.get_running_loop()
-    async with _locks.setdefault(loop, asyncio.Lock()):
+    async with _order():
         await in_worker_thread(send)(record)
 
 

@@ -156,19 +156,20 @@ def _patient(
 ) -> Patient:
     sex = case.sex or fake.random_element([Patient.Sex.FEMALE, Patient.Sex.MALE])
     minutes = fake.random_int(60, LONGEST_STAY_DAYS * 24 * 60)
+    admitted_at = now - datetime.timedelta(minutes=minutes)
     patient = Patient(
         name=_name(fake, sex),
         sex=sex,
-        birth_date=_birth_date(fake, case, now),
+        birth_date=_birth_date(fake, case, admitted_at),
         category=category,
         reason=case.reason,
         external_id=f"DEMO-{number:03}",
-        admitted_at=now - datetime.timedelta(minutes=minutes),
+        admitted_at=admitted_at,
     )
     if number % 4 == 0:
-        stay = (now - patient.admitted_at) * fake.random_int(30, 90) / 100
+        stay = (now - admitted_at) * fake.random_int(30, 90) / 100
         patient.status = Patient.Status.DISCHARGED
-        patient.discharged_at = patient.admitted_at + stay
+        patient.discharged_at = admitted_at + stay
     return patient
 
 
@@ -178,9 +179,8 @@ def _name(fake: "Faker", sex: str) -> str:
     return f"{first} {local.last_name()}"
 
 
-def _birth_date(fake: "Faker", case: Case, now: datetime.datetime) -> datetime.date:
-    # Everybody is older than the longest stay, or they would be admitted before birth. One day
-    # more: the stay ends at some hour, and the day of birth has none.
-    youngest = case.youngest * 365 + LONGEST_STAY_DAYS + 1
+def _birth_date(fake: "Faker", case: Case, admitted_at: datetime.datetime) -> datetime.date:
+    # Nobody comes on the day of birth: it has no hour, so that might be before birth.
+    youngest = case.youngest * 365 + 1
     days = fake.random_int(youngest, max(youngest, case.oldest * 365))
-    return now.date() - datetime.timedelta(days=days)
+    return timezone.localdate(admitted_at) - datetime.timedelta(days=days)

@@ -219,7 +219,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_HANDLER = "live.identity.login_failures.LoginThrottle"
 AXES_USERNAME_CALLABLE = "live.identity.login_failures.attempted_name"
-AXES_CLIENT_IP_CALLABLE = "live.identity.login_failures.client_address"
+AXES_CLIENT_IP_CALLABLE = "live.identity.address.client_address"
 AXES_LOCKOUT_CALLABLE = "live.identity.login_throttle.lockout_response"
 # Successful log-ins would be kept for ever, with everybody's address.
 AXES_DISABLE_ACCESS_LOG = True

@@ -53,10 +53,10 @@ def _nothing_recalled():
     from live.concurrency import outage
     from live.identity import rate_limits, rights_cache
 
-    rights_cache.forget()
-    rate_limits.forget_all()
+    rights_cache.clear()
+    rate_limits.reset()
     for each in (outage.database, outage.channel_layer):
-        each.is_over()
+        each.succeeded()
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ from graphql_relay import to_global_id
 from careteam import attendance, selectors
 from careteam.lease import Lease
 from careteam.people import name_of, person_of
-from careteam.rooms import RoomRights, recalled_room_rights, room_named
+from careteam.rooms import RoomRights, cached_room_rights, room_named
 from live.auth import require_login
 from live.errors import Forbidden
 from live.execution.resolvers import from_memory
-from live.identity.rights_cache import recall
+from live.identity.rights_cache import cached_rights
 from live.subscription import Subscription
 
 # The group of those who watch all rooms; a subscription is in this one or in its room's.
@@ -41,7 +41,7 @@ class OnNewChatMessage(Subscription):
     async def authorize(
         root: Any, info: graphene.ResolveInfo, chatroom: str | None = None
     ) -> RoomRights:
-        rights = await recalled_room_rights(info.context.user)
+        rights = await cached_room_rights(info.context.user)
         if chatroom is None:
             rights.require_any()
         else:
@@ -112,7 +112,7 @@ class OnPresence(Subscription):
 
     @staticmethod
     async def authorize(root: Any, info: graphene.ResolveInfo, chatroom: str) -> None:
-        rights = await recalled_room_rights(info.context.user)
+        rights = await cached_room_rights(info.context.user)
         rights.require(room_named(chatroom).key)
         if Lease.current().person(info.context) not in (None, person_of(info.context)):
             raise Forbidden("Somebody else is logged in now: subscribe anew.")
@@ -159,7 +159,7 @@ class OnNoticePublished(Subscription):
     async def authorize(root: Any, info: graphene.ResolveInfo) -> None:
         user = info.context.user
         require_login(user)
-        if not await recall(user, selectors.may_view_notices):
+        if not await cached_rights(user, selectors.may_view_notices):
             raise Forbidden()
 
     @staticmethod

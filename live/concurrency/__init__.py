@@ -1,1 +1,1 @@
-"""Sharing the event loop, the worker threads and work under way; knows no socket and no log."""
+"""Sharing the event loop and worker threads. Imports nothing of sockets and the log."""

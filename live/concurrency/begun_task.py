@@ -1,4 +1,4 @@
-"""Tasks that are never cancelled before they have begun."""
+"""A task that is never cancelled before its first step."""
 
 import asyncio
 import inspect
@@ -8,17 +8,18 @@ Value = TypeVar("Value")
 
 
 class BegunTask(asyncio.Task[Value]):
-    """A task whose first step runs, also where it is cancelled at once.
+    """A task whose first step always runs, even if it is cancelled at once.
 
-    For one that is given something to await: cancelled before its first step (as all tasks
-    are when a loop closes), it would never await it, and Python would warn of that.
+    For a coroutine that gets something to await as an argument. When a loop closes, all tasks
+    are cancelled; cancelled before its first step, it would never await its argument, and
+    Python would warn of that.
     """
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel the task, after its first step."""
         coroutine: Any = self.get_coro()
         if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
-            # The loop has the first step before this: it was scheduled when the task was made.
+            # The first step was scheduled when the task was made, so it runs before this.
             self.get_loop().call_soon(super().cancel, msg)
             return True
         return super().cancel(msg)

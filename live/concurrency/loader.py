@@ -1,52 +1,51 @@
-"""Look-ups made together: a restarted server's clients come back all at once."""
+"""A DataLoader without a cache: what many ask for at the same time is looked up in batches."""
 
 import asyncio
-import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from live.concurrency.per_loop import per_loop
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
-# Keys looked up together. Those who asked go on in one turn of the loop, which may not be long.
-MOST_AT_ONCE = 20
+# Keys in one batch. Those who asked for them all go on in one turn of the loop, which must be
+# short.
+MOST_IN_A_BATCH = 20
 
 
-class Batches(Generic[Key, Value]):
-    """Gathers what is asked for while a look-up is under way, and looks it up in one.
+class Loader(Generic[Key, Value]):
+    """Collects the keys that are asked for during a look-up; they are the next batch.
 
-    Nobody waits for a batch to fill: where nothing is under way, one key is a batch. There
-    is no memory in it: each key is looked up after it was asked for.
+    A restarted server's clients come back all at once. A single key does not wait for a batch
+    to fill: where no look-up is under way, it is a batch of its own. Nothing is cached: each
+    key is looked up after it was asked for.
 
     Args:
-        look_up: takes keys, and returns the value of each in their order. What it raises is
-            raised to all who asked: a key that it cannot take must not get here.
+        look_up: takes keys, and returns the value of each in their order. Whatever it raises is
+            raised for all keys of the batch, so validate keys before `load`.
     """
 
     def __init__(self, look_up: Callable[[list[Key]], Awaitable[Sequence[Value]]]) -> None:
         self._look_up = look_up
-        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._queue = per_loop(_Queue)
 
-    async def ask(self, key: Key) -> Value:
+    async def load(self, key: Key) -> Value:
         """Return the value of `key`, looked up now."""
-        loop = asyncio.get_running_loop()
+        loop, queue = asyncio.get_running_loop(), self._queue()
         answer: asyncio.Future[Value] = loop.create_future()
-        queue = self._loops.get(loop)
-        if queue is None:
-            queue = self._loops[loop] = _Queue()
-            queue.worker = loop.create_task(self._work(loop, queue))
         queue.waiting.append((key, answer))
+        if queue.worker is None:
+            queue.worker = loop.create_task(self._work(queue))
         return await answer
 
-    async def _work(self, loop: asyncio.AbstractEventLoop, queue: "_Queue") -> None:
+    async def _work(self, queue: "_Queue") -> None:
         try:
             while queue.waiting:
                 await self._answer(queue.next_batch())
         finally:
-            del self._loops[loop]
+            queue.worker = None
 
     async def _answer(self, batch: "list[tuple[Key, asyncio.Future[Value]]]") -> None:
         try:
@@ -57,17 +56,17 @@ class Batches(Generic[Key, Value]):
                     answer.set_exception(error)
             return
         for (_, answer), value in zip(batch, values, strict=True):
-            if not answer.done():  # else whoever asked is gone
+            if not answer.done():  # else its task was cancelled
                 answer.set_result(value)
 
 
 class _Queue:
-    """What is asked for on one event loop."""
-
-    worker: "asyncio.Task[None]"  # the loop itself would hold it weakly only
+    """The keys that are asked for on one event loop."""
 
     def __init__(self) -> None:
         self.waiting: deque = deque()
+        # Kept here, as the loop holds its tasks weakly.
+        self.worker: asyncio.Task[None] | None = None
 
     def next_batch(self) -> list:
-        return [self.waiting.popleft() for _ in range(min(len(self.waiting), MOST_AT_ONCE))]
+        return [self.waiting.popleft() for _ in range(min(len(self.waiting), MOST_IN_A_BATCH))]

@@ -1,4 +1,4 @@
-"""What may be away for long: the log says when it goes and when it is back, once each."""
+"""Outages: one line in the log when something stops answering, one when it is back."""
 
 import logging
 
@@ -6,58 +6,63 @@ from django.db import InterfaceError, OperationalError
 
 logger = logging.getLogger(__name__)
 
-# What Django raises where the database cannot be asked.
+# What Django raises where the database does not answer.
 DATABASE_ERRORS = (OperationalError, InterfaceError)
+
+# Between two attempts to use what is away.
+RETRY_SECONDS = 0.5
 
 
 class Outage:
-    """Whether something is away, as those who try it again and again tell.
+    """Whether something is away, by what those report who try to use it again and again.
 
     Args:
         logger: where the lines go.
-        gone: what the line says before the error's type.
-        back: what the line says when it is back; without it there is none.
+        gone: the line's text before the error's type.
+        back: the line's text when it is back; None logs no such line.
     """
 
-    __slots__ = ("_back", "_gone", "_logger", "_met_by")
+    __slots__ = ("_back", "_failing", "_gone", "_logger")
 
     def __init__(self, logger: logging.Logger, gone: str, back: str | None = None) -> None:
         self._logger, self._gone, self._back = logger, gone, back
-        self._met_by: set[str] = set()
+        # Whose last attempt failed.
+        self._failing: set[str] = set()
 
     @property
-    def is_on(self) -> bool:
-        """Whether the last attempt of anybody failed."""
-        return bool(self._met_by)
+    def is_ongoing(self) -> bool:
+        """Whether anybody's last attempt failed."""
+        return bool(self._failing)
 
-    def goes_on(self, error: BaseException, who: str = "") -> None:
-        """An attempt failed: the first one is logged, by its error's type only.
+    def failed(self, error: BaseException, who: str = "") -> None:
+        """Note that an attempt failed. The first one is logged, by its error's type only.
 
-        `who` tried it, where several do each in its own way.
+        Args:
+            who: names the caller, where several use different connections.
         """
-        if not self._met_by:
+        if not self._failing:
             self._logger.error("%s: %s", self._gone, type(error).__name__)
-        self._met_by.add(who)
+        self._failing.add(who)
 
-    def is_over(self, who: str | None = None) -> None:
-        """An attempt succeeded: it is over for `who`, or for all."""
-        before = self.is_on
-        self._met_by -= self._met_by if who is None else {who}
-        if before and not self.is_on and self._back:
+    def succeeded(self, who: str | None = None) -> None:
+        """Note that an attempt succeeded: the outage is over for `who`, or for everybody."""
+        was_ongoing = self.is_ongoing
+        self._failing -= self._failing if who is None else {who}
+        if was_ongoing and not self.is_ongoing and self._back:
             self._logger.warning(self._back)
 
 
-# This process's database: whoever cannot ask it says so here, so that one line is logged.
+# This process's database, shared by all who use it, so that one line is logged.
 database = Outage(logger, "The database is away", "The database is back")
-# The channel layer, which one hub listens to and one thread sends to.
+# The channel layer, shared by the hub that listens and the thread that sends.
 channel_layer = Outage(logger, "The channel layer is away", "The channel layer is back")
 
 
-def missed(error: BaseException, otherwise: Outage) -> None:
-    """Tell that an attempt failed: the database's outage, or `otherwise` where it is no such."""
-    (database if isinstance(error, DATABASE_ERRORS) else otherwise).goes_on(error)
+def report(error: BaseException, otherwise: Outage) -> None:
+    """Note a failed attempt: the database's outage, or `otherwise` for any other error."""
+    (database if isinstance(error, DATABASE_ERRORS) else otherwise).failed(error)
 
 
 def connected(**_: object) -> None:
-    """Take Django's signal that a database was connected to: also who asks no log sees it."""
-    database.is_over()
+    """Receive Django's signal of a new database connection: by it any query ends the outage."""
+    database.succeeded()

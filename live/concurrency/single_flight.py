@@ -1,4 +1,4 @@
-"""Work that many ask for at the same time is done once for all of them."""
+"""Work that is done once for all who ask for it at the same time."""
 
 import asyncio
 import functools
@@ -11,9 +11,9 @@ _Place = tuple[asyncio.AbstractEventLoop, Hashable]
 
 
 class SingleFlight(Generic[Value]):
-    """What is under way, by key: who asks for the same meanwhile, on the same loop, waits for it.
+    """Work under way, by key. Callers with the same key on the same loop share its result.
 
-    There is no memory in it: who asks after its end has it done anew.
+    Nothing is cached: a call after the end begins the work again.
     """
 
     def __init__(self) -> None:
@@ -22,25 +22,25 @@ class SingleFlight(Generic[Value]):
     async def do(
         self, key: Hashable, begin: Callable[..., Coroutine[Any, Any, Value]], *arguments: Any
     ) -> Value:
-        """Return what `begin(*arguments)` gives, which is called where nothing is under way.
+        """Return the result of `begin(*arguments)`, called only if no work is under way.
 
-        Raises what it raises, to all who wait.
+        Raises what it raises, for all who wait.
         """
         place = asyncio.get_running_loop(), key
         task = self._under_way.get(place)
         if task is None:
             task = self._under_way[place] = place[0].create_task(begin(*arguments))
             task.add_done_callback(functools.partial(self._done, place))
-        # Shielded: whoever is gone meanwhile was not the only one who asked.
+        # Shielded: a caller that is cancelled must not cancel the work of the others.
         return await asyncio.shield(task)
 
     def forget(self) -> None:
-        """Let nobody who asks from now on wait for what is under way: it may be of before."""
+        """Let later calls begin their own work: what is under way may be outdated."""
         self._under_way.clear()
 
     def _done(self, place: _Place, task: asyncio.Task[Value]) -> None:
         if self._under_way.get(place) is task:
             del self._under_way[place]
         if not task.cancelled():
-            # Those who asked get it; where all are gone, asyncio would log its text.
+            # The callers get the error. If all of them are gone, asyncio would log its text.
             task.exception()

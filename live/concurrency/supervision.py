@@ -1,4 +1,4 @@
-"""Tasks that are to run for ever: one that fails is reported, counted, and started again."""
+"""Tasks that run for ever: one that fails is logged, counted and started again."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from live import metrics
 
 logger = logging.getLogger(__name__)
 
-# Before the first new start, and at the most: a lasting fault must not keep the loop busy.
+# The pause before a restart, which doubles each time: a lasting fault must not keep the loop busy.
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30
 
@@ -25,13 +25,13 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception as error:
-            failed(name, error)
+            report_failure(name, error)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # What the work waited for was cancelled, not this.
-            failed(name, error)
+            # Not this task was cancelled, but something that it waited for.
+            report_failure(name, error)
         else:
             logger.error("The task %r ended, and starts again", name)
             metrics.restarts.labels(task=name).inc()
@@ -41,8 +41,8 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
 
-def failed(name: str, error: BaseException) -> None:
-    """Log and count that the task `name` failed, which starts again."""
-    # Not the error's text, which may quote a row.
+def report_failure(name: str, error: BaseException) -> None:
+    """Log and count that the task `name` failed and starts again."""
+    # Without the error's text, which may quote a row.
     logger.error("The task %r failed, and starts again: %s", name, type(error).__name__)
     metrics.restarts.labels(task=name).inc()

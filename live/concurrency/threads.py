@@ -1,4 +1,4 @@
-"""Where sync code runs: a bounded pool of threads, never the event loop."""
+"""The pool of threads in which sync code runs, off the event loop."""
 
 import asyncio
 import functools
@@ -15,15 +15,15 @@ from live.conf import conf
 
 @functools.cache
 def worker_pool() -> ThreadPoolExecutor:
-    """Return the process's pool, of `MAX_WORKER_THREADS` threads; made at the first call."""
+    """Return the process's pool of `MAX_WORKER_THREADS` threads, made at the first call."""
     return ThreadPoolExecutor(conf.MAX_WORKER_THREADS, thread_name_prefix="live-worker")
 
 
 class _WithFreshConnections(SyncToAsync):
-    """Runs a function in a thread, after closing database connections that went stale.
+    """Runs a function in a thread, after closing stale database connections.
 
-    Channels' `database_sync_to_async` does so before and after; before is when it matters,
-    and looking through the connections costs as much as a small query.
+    Channels' `database_sync_to_async` does so before and after the call. Before is enough, and
+    checking the connections costs as much as a small query.
     """
 
     def thread_handler(self, loop: Any, *args: Any, **kwargs: Any) -> Any:
@@ -32,7 +32,7 @@ class _WithFreshConnections(SyncToAsync):
 
 
 def in_worker_thread(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """Return an async function that runs `function` in the pool; the ORM may be used there."""
+    """Return an async function that runs `function` in the pool, where it may use the ORM."""
     call: _WithFreshConnections | None = None
 
     @functools.wraps(function)
@@ -56,7 +56,7 @@ def in_event_loop() -> bool:
 
 
 def is_async(function: Any) -> bool:
-    """Whether calling `function` (a partial or callable object, perhaps) gives a coroutine."""
+    """Whether calling `function`, maybe a partial or a callable object, returns a coroutine."""
     while isinstance(function, functools.partial):
         function = function.func
     call = getattr(function, "__call__", None)  # noqa: B004  the method itself is wanted

@@ -1,4 +1,4 @@
-"""A bound on how often something happens, that lets short bursts through. Pure."""
+"""A rate limit that allows short bursts. Pure."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class TokenBucket:
         self._tokens, self._filled_at = burst, clock()
 
     def take(self, tokens: float = 1) -> bool:
-        """Take so many tokens; return False where there are fewer, and take what there is."""
+        """Take `tokens`; return False if there are fewer. A request for several then takes all."""
         now = self._clock()
         self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
         self._filled_at = now

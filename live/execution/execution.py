@@ -101,7 +101,7 @@ async def prepare(schema: graphene.Schema, query: str, client: Client) -> Docume
     for error in document.errors:
         if isinstance(error, LimitExceeded):
             error.count()
-            client.brought_too_much()
+            client.charge_refused_document()
     return document
 
 
@@ -110,7 +110,7 @@ _parsing: SingleFlight[Document] = SingleFlight()
 
 
 def _parse_anew(key: tuple[GraphQLSchema, str], client: Client) -> Coroutine[Any, Any, Document]:
-    client.brings(key[1])
+    client.charge_document(key[1])
     return in_worker_thread(_parse_and_validate)(*key)
 
 

@@ -10,8 +10,6 @@ from live.fanout.event_buffer import Source
 from live.fanout.member import Member, State
 from live.log.events import Event
 
-# Between two attempts to read while the database is away.
-RETRY_SECONDS = 0.5
 # Events read in one piece: by no more than this do those who read together get apart, so that
 # what was run for the first of them is still there for the last (see Renderings).
 EVENTS_AT_ONCE = 128
@@ -93,8 +91,8 @@ class CatchUp:
                 events = await source.after(number)
             except outage.DATABASE_ERRORS as error:
                 metrics.log_errors.inc()
-                outage.database.goes_on(error)
-                await asyncio.sleep(RETRY_SECONDS)
+                outage.database.failed(error)
+                await asyncio.sleep(outage.RETRY_SECONDS)
             else:
-                outage.database.is_over()
+                outage.database.succeeded()
                 return events

@@ -188,7 +188,7 @@ class Cohort:
 
     def _fail(self, error: Exception) -> None:
         """End the members, so that their clients come back for what they have not had."""
-        supervision.failed("cohort", error)
+        supervision.report_failure("cohort", error)
         for member in list(self.live):
             member.receiver.fail([error])
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from live import metrics
 from live.concurrency import outage
@@ -13,19 +13,19 @@ from live.concurrency.outage import Outage
 from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.conf import conf
+from live.fanout.event_buffer import PAGE
 from live.log import store
+from live.log.announcements import LogGrew
 from live.log.cursor import Cursor, Step, step
 
 logger = logging.getLogger(__name__)
 
-# Records read at once.
-PAGE = 500
 # How long a message that came too early is kept before the log is read: two writers that
 # commit one after the other may send in the other order.
 PATIENCE_SECONDS = 0.02
 # Records that came too early and are kept; the log has them in any case.
 MOST_EARLY = 1000
-# Between a look that failed and the next.
+# Between a look that failed and the next: shorter than elsewhere, since everybody waits for it.
 RETRY_SECONDS = 0.2
 
 
@@ -61,7 +61,7 @@ class Follower:
 
     # ---- what the channel layer tells
 
-    async def hear(self, message: dict[str, Any]) -> None:
+    async def hear(self, message: LogGrew) -> None:
         """Take the records that a message brings (see live.log.append), or have them read."""
         end = Cursor(message["epoch"], message["last"])
         # Who rings a doorbell is asked for nothing more: the log has what happened.
@@ -117,10 +117,10 @@ class Follower:
             await self._catch_up()
         except Exception as error:
             metrics.log_errors.inc()
-            outage.missed(error, self._outage)
+            outage.report(error, self._outage)
             return False
-        outage.database.is_over()
-        self._outage.is_over()
+        outage.database.succeeded()
+        self._outage.succeeded()
         return True
 
     async def _until_due(self) -> None:

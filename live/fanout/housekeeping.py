@@ -13,7 +13,7 @@ from django.contrib.sessions.models import Session
 from django.db import DataError
 from django.utils import timezone
 
-from live.concurrency.outage import Outage, missed
+from live.concurrency.outage import Outage, report
 from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import in_worker_thread
 from live.conf import conf
@@ -82,9 +82,9 @@ async def _for_ever(
         try:
             await look(Crowd(scheduler, list(sockets)))
         except Exception as error:
-            missed(error, fault)
+            report(error, fault)
         else:
-            fault.is_over()
+            fault.succeeded()
 
 
 @dataclass(frozen=True, slots=True)

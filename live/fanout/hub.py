@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import weakref
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from live import metrics
+from live.concurrency.per_loop import per_loop
 from live.concurrency.scheduler import Scheduler
 from live.concurrency.supervision import keep_running
 from live.conf import conf
@@ -53,15 +53,10 @@ class Hub:
     One for each event loop: `Hub.current()`. It listens while there are sockets.
     """
 
-    _hubs: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = weakref.WeakKeyDictionary()
-
-    @classmethod
-    def current(cls) -> "Hub":
+    @staticmethod
+    def current() -> "Hub":
         """Return the hub of the running loop."""
-        loop = asyncio.get_running_loop()
-        if loop not in cls._hubs:
-            cls._hubs[loop] = cls()
-        return cls._hubs[loop]
+        return _hub_of_loop()
 
     def __init__(self) -> None:
         self.log, self.transient = EventBuffer(), TransientBuffer()
@@ -192,7 +187,7 @@ class Hub:
         self.log.start_over(*end)
         metrics.position.set(end.number)
         # What anybody may do could have changed unheard.
-        rights_cache.forget()
+        rights_cache.clear()
         if missed:
             self._tell_sockets(lambda socket: socket.events_lost())
         else:
@@ -232,7 +227,7 @@ class Hub:
             case Kind.UNSUBSCRIBE:
                 self._give(event)
             case Kind.RIGHTS:
-                rights_cache.forget()
+                rights_cache.clear()
                 users = None if record.body is None else frozenset(record.body)
                 self._tell_sockets(lambda socket: socket.rights_changed(users))
             case Kind.KICK:
@@ -256,3 +251,6 @@ class Hub:
         for cohort in dict.fromkeys(found):
             if cohort.source is source:
                 cohort.take(event)
+
+
+_hub_of_loop = per_loop(Hub)

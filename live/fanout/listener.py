@@ -4,20 +4,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from channels.layers import get_channel_layer
 
 from live import metrics
 from live.concurrency import outage
 from live.log import records
+from live.log.announcements import Announcement, LogGrew
 from live.log.announcer import HUB_CHANNEL, HUB_GROUP
 from live.log.records import Record
 
 logger = logging.getLogger(__name__)
 
-# Between two attempts to join a channel layer that is away.
-RETRY_SECONDS = 0.5
 # What joining a channel layer, or leaving it, may take.
 JOIN_SECONDS = 2
 
@@ -26,13 +24,13 @@ class Listener:
     """Reads the one channel-layer group that all processes join.
 
     Args:
-        follow: takes a message about the log (see live.log.append).
+        follow: takes a message about the log.
         pass_on: takes a record that passes the log.
     """
 
     def __init__(
         self,
-        follow: Callable[[dict[str, Any]], Awaitable[None]],
+        follow: Callable[[LogGrew], Awaitable[None]],
         pass_on: Callable[[Record], None],
     ) -> None:
         self._follow, self._pass_on = follow, pass_on
@@ -45,10 +43,10 @@ class Listener:
             try:
                 await self._join_and_read()
             except Exception as error:
-                outage.channel_layer.goes_on(error, "listening")
+                outage.channel_layer.failed(error, "listening")
             metrics.layer_up.set(0)
             self.has_tried.set()
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(outage.RETRY_SECONDS)
 
     async def _join_and_read(self) -> None:
         layer = get_channel_layer()
@@ -59,7 +57,7 @@ class Listener:
         try:
             self.has_tried.set()
             metrics.layer_up.set(1)
-            outage.channel_layer.is_over()
+            outage.channel_layer.succeeded()
             while True:
                 await self.hear(await layer.receive(channel))
                 # A layer that holds a burst would never let go of the loop.
@@ -69,7 +67,7 @@ class Listener:
                 async with asyncio.timeout(JOIN_SECONDS):
                     await layer.group_discard(HUB_GROUP, channel)
 
-    async def hear(self, message: dict[str, Any]) -> None:
+    async def hear(self, message: Announcement) -> None:
         """Handle one message of the group; a bad one harms no other."""
         try:
             if message["type"] == "live.log":

@@ -1,1 +1,1 @@
-"""Who is behind a connection, what they may do, and how much they may ask for."""
+"""Who is behind a connection, their rights, and their rate limits."""

@@ -1,4 +1,4 @@
-"""Who is behind a connection, and whether that is still so."""
+"""Who is behind a connection, at its beginning and later."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,15 +15,15 @@ from live.errors import BadInput, Unauthenticated
 from live.identity.sessions import find_sessions
 from live.identity.tokens import bearer_secret, find_token, token_is_valid
 
-# Where a connection that came with a token keeps the token's id.
+# Keys of the state of a connection that came with a token (see `connection_state`).
 TOKEN_ID = "access_token_id"  # noqa: S105  a key, no secret
 _TOKEN_LABEL = "access_token_label"  # noqa: S105  a key, no secret
-# Where a socket keeps the lock of who is behind it.
+# The key in a socket's scope of the lock on who is behind it.
 _LOCK = "identity_lock"
 
 
 def user_id(scope: dict[str, Any]) -> int | None:
-    """Return the primary key of the user behind a socket, None for nobody."""
+    """Return the primary key of the user behind a socket, None for an anonymous one."""
     user = scope.get("user")
     return user.pk if user is not None and user.is_authenticated else None
 
@@ -32,9 +32,9 @@ def user_id(scope: dict[str, Any]) -> int | None:
 
 
 def identify(secret: str) -> tuple[Any, dict[str, Any]]:
-    """Return the user whose access token this is, and what a connection keeps of it. Sync.
+    """Return the user whose access token this is, and the state for their connection. Sync.
 
-    Raises Unauthenticated where there is no such token, or it has ended.
+    Raises Unauthenticated for a token that is unknown, revoked or expired.
     """
     token = find_token(secret)
     if token is None:
@@ -43,47 +43,48 @@ def identify(secret: str) -> tuple[Any, dict[str, Any]]:
 
 
 def user_of_request(request: HttpRequest) -> Any:
-    """Return the user behind an HTTP request: by its access token, else by its session. Sync.
+    """Return the user behind an HTTP request, by its access token or else its session. Sync.
 
-    Raises BadInput or Unauthenticated for a token that is none: the session that may come
-    along is not what the client meant.
+    Raises BadInput for a malformed token and Unauthenticated for an invalid one, even if there
+    is a session: the client did not mean that one.
     """
     secret = bearer_secret(request.headers.get("Authorization", ""))
     if secret is not None:
-        user, kept = identify(secret)
-        vars(request).update(kept)
+        user, state = identify(secret)
+        vars(request).update(state)
         return user
     return get_user(request)
 
 
 def is_bearer(request: HttpRequest) -> bool:
-    """Whether an access token identifies the request, so that no foreign page can ride on it."""
+    """Whether the request has an access token: then it needs no protection from CSRF."""
     return request.headers.get("Authorization", "").lower().startswith("bearer")
 
 
-async def take_bearer(scope: dict[str, Any], payload: dict[str, Any]) -> None:
+async def identify_socket(scope: dict[str, Any], payload: dict[str, Any]) -> None:
     """Identify a socket by the token in connection_init's payload, or in its handshake.
 
-    `{"authorization": "Bearer …"}`, the key in any case; raises BadInput or Unauthenticated
-    for a token that is none, so that a client never goes on as somebody else than it meant.
+    The payload is `{"authorization": "Bearer …"}`, with the key in any case. Raises BadInput for
+    a malformed token and Unauthenticated for an invalid one, so that a client never goes on as
+    another user than it meant.
     """
     header = _authorization(payload.items()) or _authorization(_headers(scope))
     if header is None:
         return
     secret = bearer_secret(header)
     if secret is not None:
-        user, kept = await in_worker_thread(identify)(secret)
-        scope.update({"user": user, **kept})
+        user, state = await in_worker_thread(identify)(secret)
+        scope.update({"user": user, **state})
 
 
 def token_name(context: Context) -> str:
-    """Return the number and the label of the client's access token, "" where it has none."""
-    kept = kept_of(context)
-    return f"{kept[TOKEN_ID]} {kept.get(_TOKEN_LABEL, '')}".strip() if TOKEN_ID in kept else ""
+    """Return the id and the label of the client's access token, "" for a client without one."""
+    state = connection_state(context)
+    return f"{state[TOKEN_ID]} {state.get(_TOKEN_LABEL, '')}".strip() if TOKEN_ID in state else ""
 
 
-def kept_of(context: Context) -> dict[str, Any]:
-    """Return where the connection keeps its access token: its request, or its socket's scope."""
+def connection_state(context: Context) -> dict[str, Any]:
+    """Return what holds a connection's token: its request's attributes, or its socket's scope."""
     scope = context.channels_scope
     return vars(context.request) if scope is None else scope
 
@@ -101,17 +102,16 @@ def _headers(scope: dict[str, Any]) -> list[tuple[str, str]]:
     return [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
 
 
-# ---- still so
+# ---- the present user
 
 
 def present_user(scope: dict[str, Any]) -> Any:
     """Return the user behind a socket as the database has it now. Sync.
 
-    AnonymousUser where the session or token has ended, the password was changed, or the
-    user was deactivated. What the user may do is read along, so that asking for it later
-    needs no database.
+    It is AnonymousUser if the session or token has ended, the password was changed, or the
+    user was deactivated. The permissions are read too, so that later checks need no query.
     """
-    with one_at_a_time(scope):
+    with identity_lock(scope):
         user = _user_of_token(scope) if TOKEN_ID in scope else _user_of_session(scope)
     if user is None or not user.is_active:
         return AnonymousUser()
@@ -130,7 +130,7 @@ def _user_of_session(scope: dict[str, Any]) -> Any:
         return _stored_user(scope)
     if session.session_key is None:
         return None
-    # Read anew: the socket's own remembers what it read when it connected.
+    # Read again: the socket's own session still has what it read when it connected.
     [(_, user)] = find_sessions([session.session_key])
     return user
 
@@ -140,10 +140,11 @@ def _stored_user(scope: dict[str, Any]) -> Any:
     return None if key is None else get_user_model().objects.filter(pk=key).first()
 
 
-def one_at_a_time(scope: dict[str, Any] | None) -> AbstractContextManager[Any]:
-    """Let one at a time look at, or change, who is behind a socket (None: an HTTP request).
+def identity_lock(scope: dict[str, Any] | None) -> AbstractContextManager[Any]:
+    """Return the lock to hold while reading or changing who is behind a socket.
 
-    The end of the former session is told to all sockets, and its own would look for whom it
-    has in the midst of the change: it would find nobody, and close.
+    A log-in ends the former session, and all sockets are told so. Without the lock, the
+    socket itself would look for its user in the middle of that, find none, and close. An HTTP
+    request (None) needs no lock.
     """
     return nullcontext() if scope is None else scope.setdefault(_LOCK, Lock())

@@ -1,13 +1,12 @@
-"""Whom django-axes counts a failed log-in for, and how many are too many.
+"""How django-axes counts failed log-ins, and how many are too many.
 
-server/settings.py names what is here: AXES_HANDLER, AXES_CLIENT_IP_CALLABLE and
-AXES_USERNAME_CALLABLE. The limits are in LOGIN_FAILURE_LIMITS.
+server/settings.py refers to this file: AXES_HANDLER and AXES_USERNAME_CALLABLE. The limits are in
+LOGIN_FAILURE_LIMITS.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -20,18 +19,14 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-# A server on a Unix socket, with no proxy in front that tells: all clients are one.
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  nothing is bound to it
-
-# One customer's line has at least this many IPv6 addresses (RIPE-690, section 4.2): counted
-# one by one, each would be a fresh start.
-IPV6_PREFIX = 56
+# Part of the digests that are stored: another salt would forget the failures so far.
+_SALT = "live.login_failures"
 
 Credentials = dict[str, Any] | None
 
 
 class Failures(NamedTuple):
-    """How often one browser at one address failed with one name, and when it last did."""
+    """The failures of one browser at one address with one name, and the time of the last."""
 
     ip_address: str
     failures_since_start: int
@@ -39,12 +34,12 @@ class Failures(NamedTuple):
 
 
 class LoginThrottle(AxesDatabaseHandler):
-    """Axes' handler for the database, with a limit of its own for each count."""
+    """Axes' database handler, with a limit for each count (LOGIN_FAILURE_LIMITS)."""
 
     def get_failures(self, request: HttpRequest, credentials: Credentials = None) -> int:
-        """Return the failures in the unit of AXES_FAILURE_LIMIT, the one limit that Axes knows.
+        """Return the failures, scaled to AXES_FAILURE_LIMIT, the only limit that Axes has.
 
-        A count that has reached its own limit becomes exactly that number, and below it less.
+        A count at its own limit becomes AXES_FAILURE_LIMIT; a lower count becomes less.
         """
         return max(
             _total(failures) * settings.AXES_FAILURE_LIMIT // limit
@@ -52,25 +47,25 @@ class LoginThrottle(AxesDatabaseHandler):
         )
 
     def reset_user_attempts(self, request: HttpRequest, credentials: Credentials = None) -> int:
-        """Forget, after a success, the failures of this user from this address only.
+        """Delete, after a success, the failures of this user from this address only.
 
-        Axes would forget all of the address: with one good account a guesser could wipe out
-        the failures with all others.
+        Axes would delete all of the address: somebody with one account could reset the count
+        of the guesses at all others.
         """
         of_both, *_others = self.filter_user_attempts(request, credentials)
         return of_both.delete()[0]
 
     def lock_ends(self, request: HttpRequest, credentials: Credentials = None) -> datetime | None:
-        """Return when the last lock on this log-in ends, None where there is none."""
+        """Return when the last lock on this log-in ends, None if it is not locked."""
         cool_off = get_cool_off(request)
         assert cool_off is not None, "AXES_COOLOFF_TIME is not set: locks would never end"
-        lasts = (_holds_it_up(*count) for count in self._counts(request, credentials))
-        return max((last + cool_off for last in lasts if last is not None), default=None)
+        times = (_last_that_locks(*count) for count in self._counts(request, credentials))
+        return max((time + cool_off for time in times if time is not None), default=None)
 
     def _counts(
         self, request: HttpRequest, credentials: Credentials
     ) -> Iterator[tuple[list[Failures], int]]:
-        """Return for each limit the failures that count towards it, latest first."""
+        """Yield for each limit the failures that count towards it, latest first, and the limit."""
         counts = self.get_user_attempts(request, credentials)
         limits = settings.LOGIN_FAILURE_LIMITS.items()
         for attempts, (parameters, limit) in zip(counts, limits, strict=True):
@@ -78,7 +73,7 @@ class LoginThrottle(AxesDatabaseHandler):
                 failures = attempts.order_by("-attempt_time").values_list(*Failures._fields)
                 latest_first = list(map(Failures._make, failures))
                 if "ip_address" not in parameters:
-                    latest_first = _of_each_address(latest_first, settings.AXES_FAILURE_LIMIT)
+                    latest_first = _capped_by_address(latest_first, settings.AXES_FAILURE_LIMIT)
                 yield latest_first, limit
 
 
@@ -86,11 +81,11 @@ def _total(failures: Iterable[Failures]) -> int:
     return sum(row.failures_since_start for row in failures)
 
 
-def _of_each_address(failures: Iterable[Failures], most: int) -> list[Failures]:
-    """Return `failures` with at most so many of each address, the first ones.
+def _capped_by_address(failures: Iterable[Failures], most: int) -> list[Failures]:
+    """Return `failures` with at most `most` of each address, the first ones.
 
-    Tries that run at the same time all get past a lock that the first of them sets. However
-    many there are, one address must not lock a user out everywhere.
+    Attempts at the same time all pass before the first of them sets a lock. However many there
+    are, one address must not lock a user out everywhere.
     """
     counted: Counter[str] = Counter()
     capped = []
@@ -101,8 +96,8 @@ def _of_each_address(failures: Iterable[Failures], most: int) -> list[Failures]:
     return capped
 
 
-def _holds_it_up(latest_first: Iterable[Failures], limit: int) -> datetime | None:
-    """Return the time of the failure that, once forgotten, leaves fewer than `limit`."""
+def _last_that_locks(latest_first: Iterable[Failures], limit: int) -> datetime | None:
+    """Return the time of the failure whose expiry ends the lock, None without a lock."""
     total = 0
     for row in latest_first:
         total += row.failures_since_start
@@ -112,45 +107,19 @@ def _holds_it_up(latest_first: Iterable[Failures], limit: int) -> datetime | Non
 
 
 @receiver(pre_save, sender=AccessAttempt)
-def _keep_no_form(instance: AccessAttempt, **_: Any) -> None:
-    """Store nothing of the form and the address line: `?next=` may quote a patient's name."""
+def _store_no_form(instance: AccessAttempt, **_: Any) -> None:
+    """Store nothing of the form and the URL's query: `?next=` may quote a patient's name."""
     instance.get_data = instance.post_data = ""
 
 
 def attempted_name(request: HttpRequest, credentials: Credentials) -> str | None:
-    """Return the name to count a failure for: the user's, or a digest of what is no user's.
+    """Return the name to count a failure for: a user's, or a digest of any other text.
 
-    People type passwords, and patients' names, into the wrong field. A digest is as good to
-    count by, tells nobody what it was, and has a length that fits.
+    People type passwords and patients' names into the wrong field. A digest serves to count
+    by, does not disclose the text, and has a length that fits.
     """
     users = get_user_model()
     name = (credentials or {}).get(users.USERNAME_FIELD)
     if not name or users._default_manager.filter(**{users.USERNAME_FIELD: name}).exists():
         return name
-    return "unknown-" + salted_hmac(__name__, name, algorithm="sha256").hexdigest()
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the client's IPv4 address or IPv6 network, as one to count failures for.
-
-    It is the connection's; behind TRUSTED_PROXIES proxies, each of which appends to
-    X-Forwarded-For whom it heard, that header's entry so many from the right: what stands
-    further left may be the client's invention.
-    """
-    peer = request.META.get("REMOTE_ADDR", "")
-    heard = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    proxies = settings.TRUSTED_PROXIES
-    client = heard[-proxies].strip() if 0 < proxies <= len(heard) else peer
-    return _countable(client) or _countable(peer) or UNKNOWN_ADDRESS
-
-
-def _countable(text: str) -> str | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ip_network((int(address), IPV6_PREFIX), strict=False).network_address)
+    return "unknown-" + salted_hmac(_SALT, name, algorithm="sha256").hexdigest()

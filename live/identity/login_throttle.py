@@ -1,17 +1,14 @@
-"""Log-ins that failed too often: refused for a while, over HTTP and sockets alike.
+"""Refuses log-ins for a while after too many failures, over HTTP and sockets alike.
 
-django-axes does the counting, in the database and so for all processes; see login_failures.py.
+django-axes counts them in the database, so for all processes; see login_failures.py.
 """
 
-import io
-from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import authenticate as django_authenticate
-from django.contrib.auth.models import AnonymousUser, User
-from django.core.handlers.asgi import ASGIRequest
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -24,10 +21,10 @@ LOCKED_OUT_TEMPLATE = "registration/locked_out.html"
 
 
 def authenticate(request: HttpRequest, *, username: str, password: str) -> User | None:
-    """Return the user with this name and password; None where there is none.
+    """Return the user with this name and password, None for wrong ones.
 
     Raises RateLimited, with the seconds to wait in `extensions.retryAfter`, after too many
-    failures, whether the user exists or not. Over a socket `request` is a `login_request`.
+    failures, whether the user exists or not. Over a socket `request` is a `socket_request`.
     Sync: call it from a worker thread.
     """
     if not (_is_text(username) and _is_text(password)):
@@ -35,40 +32,26 @@ def authenticate(request: HttpRequest, *, username: str, password: str) -> User 
     user = django_authenticate(request, username=username, password=password)
     if user is None and is_locked_out(request):
         error = rate_limited(request)
-        # Answered: Axes' middleware would put its page in the place of GraphQL's response.
+        # Otherwise Axes' middleware would replace GraphQL's response by its page.
         request.axes_locked_out = False  # type: ignore[attr-defined]
         raise error
     return user
 
 
-def login_request(scope: Mapping[str, Any]) -> HttpRequest:
-    """Return a request for log-ins over the socket with this ASGI `scope`.
-
-    It has the socket's address, headers, session and user, and no body. Django's own login()
-    and logout() take it, and so serve sockets with all that listens to their signals. Make a
-    new one for each log-in: Axes keeps the time of the attempt on it.
-    """
-    request = ASGIRequest({**scope, "method": "POST"}, io.BytesIO())
-    if "session" in scope:
-        request.session = scope["session"]
-    request.user = scope.get("user") or AnonymousUser()
-    return request
-
-
 def is_locked_out(request: HttpRequest) -> bool:
-    """Tell whether the log-in tried with `request` met a lock, or was the failure that set it."""
+    """Whether the log-in of `request` was refused by a lock, or was the failure that set it."""
     return bool(getattr(request, "axes_locked_out", False))
 
 
 def seconds_to_wait(request: HttpRequest) -> int:
-    """Return the seconds until the log-in that met a lock may be tried again, at least 1."""
+    """Return the seconds until a locked log-in may be tried again, at least 1."""
     throttle: Any = AxesProxyHandler.get_implementation()
     end = throttle.lock_ends(request, getattr(request, "axes_credentials", None))
     return 1 if end is None else max(1, ceil((end - timezone.now()).total_seconds()))
 
 
 def rate_limited(request: HttpRequest) -> RateLimited:
-    """Return the error for the log-in that met a lock."""
+    """Return the error for a locked log-in."""
     seconds = seconds_to_wait(request)
     minutes = ceil(seconds / 60)
     text = ngettext(
@@ -81,10 +64,10 @@ def rate_limited(request: HttpRequest) -> RateLimited:
 
 
 def lockout_response(request: HttpRequest, *_: Any) -> HttpResponse:
-    """Return 429 for a log-in form, the admin's too: a page, or JSON for who prefers it.
+    """Return 429 for a log-in form, the admin's too: a page, or JSON if the client prefers it.
 
-    Axes' middleware calls it with more, which differs between its sync and async halves; all
-    that is needed is on the request.
+    Axes' middleware passes more arguments, which differ between sync and async; the request has
+    all that is needed.
     """
     error = rate_limited(request)
     extensions = error.extensions or {}
@@ -99,7 +82,7 @@ def lockout_response(request: HttpRequest, *_: Any) -> HttpResponse:
 
 
 def _is_text(value: str) -> bool:
-    """Tell whether `value` can be in a database: no NUL for PostgreSQL, UTF-8 for all."""
+    """Whether `value` can be in a database: PostgreSQL takes no NUL, none a lone surrogate."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""What one client may ask of this process, on all its sockets and requests together.
+"""Rate limits of one client, for all its sockets and requests in this process.
 
-A socket's own bounds are gone with the socket: whoever is thrown out comes back with new
-ones. A client is a user, or the address of somebody who is not logged in.
+A socket's own limits end with the socket: a client that was closed would connect again with
+new ones. A client is a user, or the address of somebody who is not logged in.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from django.http import HttpRequest
 from live.concurrency.token_bucket import TokenBucket
 from live.conf import conf
 from live.errors import RateLimited
-from live.identity.login_failures import client_address
-from live.identity.login_throttle import login_request
+from live.identity.address import client_address
+from live.identity.socket_request import socket_request
 
-# Clients remembered. One that is forgotten starts anew, with full buckets.
+# Beyond so many, the oldest is forgotten; it starts anew with full buckets.
 MOST_CLIENTS = 10_000
-# A document that is refused for its size has cost more than one that runs.
+# What a document that exceeds a limit costs more than one that runs, in documents.
 REFUSED_DOCUMENT = 10
-# Characters of a document that weigh as much as the document itself.
+# So many characters cost as much as one more document.
 CHARACTERS = 4096
 
 
@@ -34,20 +34,20 @@ class Client:
         )
         self._documents = TokenBucket(conf.NEW_DOCUMENTS_PER_SECOND, conf.NEW_DOCUMENTS_AT_ONCE)
 
-    def asks(self) -> bool:
+    def allow_request(self) -> bool:
         """Count an operation or a new connection; return False where it is one too many.
 
-        A pong does not count: a socket that only watches must not end for another's flood.
+        A pong is not counted: a socket that only watches must not end for another's flood.
         """
         return self._requests.take()
 
-    def brings(self, query: str) -> None:
-        """Count a document that was not seen before; raise RateLimited where it is too much."""
+    def charge_document(self, query: str) -> None:
+        """Count a document that was not seen before; raise RateLimited where it is one too many."""
         if not self._documents.take(1 + len(query) / CHARACTERS):
             raise RateLimited("Too many different documents: use variables.", limit="documents")
 
-    def brought_too_much(self) -> None:
-        """Count what a document has cost that went beyond a bound."""
+    def charge_refused_document(self) -> None:
+        """Count the extra cost of a document that exceeded a limit."""
         self._documents.take(REFUSED_DOCUMENT)
 
 
@@ -55,15 +55,15 @@ _clients: dict[Any, Client] = {}
 
 
 def client_of(scope: Mapping[str, Any]) -> Client:
-    """Return the client behind a socket, by its ASGI scope with `user`."""
+    """Return the client behind a socket, by its ASGI scope, which has the `user`."""
     user = scope.get("user")
     if user is not None and user.is_authenticated:
         return _client(user.pk)
-    return _client(client_address(login_request(scope)))
+    return _client(client_address(socket_request(scope)))
 
 
 def client_of_request(request: HttpRequest) -> Client:
-    """Return the client behind an HTTP request: its address, before anybody asks who it is."""
+    """Return the client behind an HTTP request, by its address: its user is not known yet."""
     return _client(client_address(request))
 
 
@@ -76,6 +76,6 @@ def _client(key: Any) -> Client:
     return client
 
 
-def forget_all() -> None:
+def reset() -> None:
     """Give every client full buckets (for tests)."""
     _clients.clear()

@@ -1,6 +1,6 @@
-"""Receivers: whatever takes a right away is told to every process's hub, on commit.
+"""Signal receivers that tell every process's hub of a change of rights, on commit.
 
-An application whose own rules changed calls `rights_changed` itself.
+An application calls `rights_changed` itself when its own rules change.
 """
 
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ from live.models import AccessToken
 
 
 def rights_changed(user_ids: Iterable[int] | None) -> None:
-    """Have the sockets of these users (None: of all) look again at what they may see.
+    """Have the sockets of these users (None: of all) check their rights again. Sync.
 
-    From sync code; told on commit, by the log: no event that is committed later reaches
-    them before they have looked.
+    It is a record of the log, appended in the current transaction: no event that is committed
+    later reaches a socket before it has checked.
     """
     users = None if user_ids is None else sorted(user_ids)
     if users != []:
@@ -28,7 +28,7 @@ def rights_changed(user_ids: Iterable[int] | None) -> None:
 
 
 def connect() -> None:
-    """Connect the receivers; called once, when the apps are ready."""
+    """Connect the receivers. Called once, when the apps are ready."""
     user = get_user_model()
     _receive(post_save, user, _user_saved)
     _receive(pre_delete, user, _user_saved)
@@ -47,7 +47,7 @@ def _receive(signal: Any, sender: Any, receiver: Any) -> None:
 
 
 def _user_saved(instance: Any, created: bool = False, update_fields: Any = None, **_: Any) -> None:
-    # Django notes each log-in in the user's row; that takes nothing away.
+    # Each log-in updates the user's row, which changes no rights.
     if not created and update_fields != frozenset({"last_login"}):
         rights_changed([instance.pk])
 
@@ -55,9 +55,9 @@ def _user_saved(instance: Any, created: bool = False, update_fields: Any = None,
 def _membership_changed(
     instance: Any, action: str, reverse: bool, pk_set: Any = None, **_: Any
 ) -> None:
-    """A user's groups or permissions changed, from the user's side or the other."""
+    """Handle a change of a user's groups or permissions, made from either side."""
     if action.startswith("post_"):
-        # Cleared from the other side, the signal does not say whose they were.
+        # pk_set is None where the other side was cleared: the signal does not say whose they were.
         rights_changed([instance.pk] if not reverse else pk_set)
 
 

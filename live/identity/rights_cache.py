@@ -1,9 +1,9 @@
-"""What was looked up about a user's rights, remembered for a moment.
+"""What was looked up about users' rights, kept for RECHECK_EVERY seconds.
 
-A ward's hundred screens come back together, all of one account: looking their rights up
-once is enough, also for those who ask while that is under way. Nothing outlives a change of
-rights: the hub has it forgotten before it handles any later event. What changes without a
-word (SQL by hand) is seen after RECHECK_EVERY seconds by who asks then.
+A ward's hundred screens come back together, all with one account: one look-up serves them,
+also those who ask while it is under way. The hub clears the cache at each change of rights,
+before it handles any later event. Changes without a signal (SQL by hand) are noticed after
+RECHECK_EVERY seconds.
 """
 
 import functools
@@ -17,36 +17,35 @@ from live.conf import conf
 
 Value = TypeVar("Value")
 
-# A user's key, and what was looked up.
+# A user's primary key, and the function that looks up.
 Key = tuple[Any, Callable[[Any], Any]]
 
-# Each with the time at which it was looked up.
-_known: dict[Key, tuple[float, Any]] = {}
-# What is being looked up.
-_looks: SingleFlight[Any] = SingleFlight()
-# Counts what was forgotten, so that what was looked up before is not kept after.
-_forgotten = 0
-MOST_KNOWN = 10_000
+# Values, each with the monotonic time of its look-up.
+_cached: dict[Key, tuple[float, Any]] = {}
+_look_ups: SingleFlight[Any] = SingleFlight()
+# How often the cache was cleared: a look-up that began before is not kept.
+_clearings = 0
+MOST_CACHED = 10_000
 
 
-async def recall(user: Any, look_up: Callable[[Any], Value]) -> Value:
-    """Return `look_up(user)`, a sync function that may use the ORM, or what it returned lately.
+async def cached_rights(user: Any, look_up: Callable[[Any], Value]) -> Value:
+    """Return `look_up(user)`, a sync function that may use the ORM, or its cached value.
 
-    `user` is a Django user; anonymous ones are not remembered.
+    `user` is a Django user. For an anonymous one nothing is cached.
     """
     if user.pk is None:
         return await _in_thread(look_up)(user)
     key = (user.pk, look_up)
-    when, value = _known.get(key, (0.0, None))
+    when, value = _cached.get(key, (0.0, None))
     if value is not None and time.monotonic() - when < conf.RECHECK_EVERY:
         return value
-    found: Value = await _looks.do(key, _look_up, key, user, _forgotten)
+    found: Value = await _look_ups.do(key, _look_up, key, user, _clearings)
     return found
 
 
-async def _look_up(key: Key, user: Any, forgotten: int) -> Any:
+async def _look_up(key: Key, user: Any, clearings_before: int) -> Any:
     value = await _in_thread(key[1])(user)
-    if forgotten == _forgotten:
+    if clearings_before == _clearings:
         _keep(key, value)
     return value
 
@@ -57,20 +56,20 @@ def _in_thread(look_up: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _keep(key: Key, value: Any) -> None:
-    if len(_known) >= MOST_KNOWN:
-        _known.clear()
-    _known[key] = (time.monotonic(), value)
+    if len(_cached) >= MOST_CACHED:
+        _cached.clear()
+    _cached[key] = (time.monotonic(), value)
 
 
-def generation() -> int:
-    """Return how often everything was forgotten: what was read before may be of before."""
-    return _forgotten
+def clearings() -> int:
+    """Return how often the cache was cleared: another number means that rights have changed."""
+    return _clearings
 
 
-def forget() -> None:
-    """Forget everything: somebody's rights changed."""
-    global _forgotten
-    _forgotten += 1
-    _known.clear()
-    # What is being looked up may be of before: it does not answer those who ask from now on.
-    _looks.forget()
+def clear() -> None:
+    """Empty the cache: somebody's rights changed."""
+    global _clearings
+    _clearings += 1
+    _cached.clear()
+    # Look-ups under way may have read the old rights: they do not answer later calls.
+    _look_ups.forget()

@@ -1,4 +1,4 @@
-"""Who is behind a session: Django's own way, for many sockets at once."""
+"""The user of a session, as Django finds it, for many sockets at once."""
 
 import copy
 from collections.abc import Iterable
@@ -21,21 +21,21 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from live.concurrency.loader import Batches
+from live.concurrency.loader import Loader
 
 
 async def find_session(key: str | None) -> tuple[SessionBase, Any]:
-    """Return the session with this key, read, and its user; AnonymousUser without either."""
-    # NUL is in no key, and PostgreSQL would refuse it for the others of the batch too.
+    """Return the loaded session with this key, and its user or AnonymousUser."""
+    # No key has a NUL, and PostgreSQL would refuse the whole batch for it.
     if not key or "\0" in key:
         return _store()(), AnonymousUser()
-    return await _batches.ask(key)
+    return await _loader.load(key)
 
 
 def find_sessions(keys: Iterable[str]) -> list[tuple[SessionBase, Any]]:
-    """Return what `find_session` does for each of `keys`. Sync.
+    """Return for each of `keys` what `find_session` does. Sync.
 
-    Two queries for all, where sessions are in Django's database and users of its ModelBackend.
+    It takes two queries for all if sessions are in the database and users of ModelBackend.
     """
     sessions = [_store()(key) for key in keys]
     if _store().load is DatabaseStore.load:
@@ -44,8 +44,8 @@ def find_sessions(keys: Iterable[str]) -> list[tuple[SessionBase, Any]]:
     return [(session, _user_in(session, users)) for session in sessions]
 
 
-# In Channels' thread, as its own middleware: our pool may be full of somebody's slow queries.
-_batches: Batches[str, tuple[SessionBase, Any]] = Batches(database_sync_to_async(find_sessions))
+# In Channels' thread, as Channels' own middleware: our pool may be busy with slow queries.
+_loader: Loader[str, tuple[SessionBase, Any]] = Loader(database_sync_to_async(find_sessions))
 
 
 def _store() -> Any:
@@ -53,20 +53,20 @@ def _store() -> Any:
 
 
 def _read(sessions: list[Any]) -> None:
-    """Read all that there are; a session that is not there loses its key, as Django has it."""
+    """Load `sessions` by one query. One that is not stored loses its key, as in Django."""
     stored = _store().get_model_class().objects.filter(expire_date__gt=timezone.now())
     keys = {session.session_key for session in sessions}
     data = dict(stored.filter(session_key__in=keys).values_list("session_key", "session_data"))
     for session in sessions:
         found = data.get(session.session_key)
-        # What its own `load` would return; without it, each would read itself later.
+        # What its own `load` would return. Otherwise each would make a query later.
         session._session_cache = session.decode(found) if found is not None else {}
         if found is None:
             session._session_key = None
 
 
 def _stored_users(sessions: list[SessionBase]) -> dict[Any, Any]:
-    """Return by primary key the users whose backend would read them one by one."""
+    """Return by primary key the users whose backend would make one query for each."""
     keys = [_user_key(session) for session in sessions if _is_of_the_model_backend(session)]
     return get_user_model()._default_manager.in_bulk(keys) if keys else {}
 
@@ -77,7 +77,7 @@ def _is_of_the_model_backend(session: SessionBase) -> bool:
 
 
 def _backend(session: SessionBase) -> Any:
-    """Return the authentication backend that somebody logged in with, if it is still in use."""
+    """Return the authentication backend of the log-in, None if it is no longer in the settings."""
     path: str = session.get(BACKEND_SESSION_KEY, "")
     in_use = SESSION_KEY in session and path in settings.AUTHENTICATION_BACKENDS
     return load_backend(path) if in_use else None
@@ -92,7 +92,7 @@ def _user_in(session: SessionBase, users: dict[Any, Any]) -> Any:
     if backend is None:
         return AnonymousUser()
     if _is_of_the_model_backend(session):
-        # Each socket has its own, as resolvers may change what they are given.
+        # A copy for each socket, as resolvers may change it.
         user = copy.copy(users.get(_user_key(session)))
         user = user if user is not None and backend.user_can_authenticate(user) else None
     else:
@@ -104,10 +104,10 @@ def _user_in(session: SessionBase, users: dict[Any, Any]) -> Any:
 
 
 def _is_verified(session: SessionBase, user: Any) -> bool:
-    """Whether the password is still the one that the session began with.
+    """Whether the password is still the one of the log-in.
 
-    Where SECRET_KEY was changed, Django gives the session a new key at the next request; a
-    socket could not tell its client, so here the session stays as it is.
+    After a change of SECRET_KEY, Django gives the session a new key at the next request. A
+    socket cannot send its client a new key, so here the session stays as it is.
     """
     if not hasattr(user, "get_session_auth_hash"):
         return True

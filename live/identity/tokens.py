@@ -1,10 +1,10 @@
-"""Access tokens: for clients that keep no cookies.
+"""Access tokens, for clients that keep no cookies.
 
 A token's secret is 256 random bits. Only its SHA-256 is stored, without salt or stretching:
 those slow down the guessing of passwords that people choose, and nobody guesses 256 bits.
 OWASP's ASVS asks for a password hash below 112 bits of entropy only (4.0.3, section 2.6.2;
-NIST SP 800-63B, section 5.1.2.2). An unsalted digest can be looked up by an index, and costs
-microseconds on every request rather than a password hash's tenths of a second.
+NIST SP 800-63B, section 5.1.2.2). An unsalted digest can be looked up by an index, and takes
+microseconds on every request where a password hash takes tenths of a second.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from django.utils import timezone
 from live.errors import BadInput
 from live.models import AccessToken
 
-# Tells people, and the scanners that look for leaked secrets, what they found.
+# By it, people and scanners for leaked secrets recognise a token.
 PREFIX = "wct_"
 _SECRET_BYTES = 32
 _SECRET = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}")
@@ -27,17 +27,17 @@ _SECRET = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}")
 # RFC 6750, section 2.1; the scheme's case does not matter: RFC 9110, section 11.1.
 _BEARER = re.compile(r"bearer +(?P<secret>[A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 
-# A write for every request would cost more than the answer, for a date that people glance at.
+# An update at every request would cost more than the request, for a date that needs no precision.
 _USE_NOTED_EVERY = timedelta(hours=1)
 
 
 def issue_token(
     *, user: User, label: str = "", expires_in: timedelta | None
 ) -> tuple[AccessToken, str]:
-    """Store a new token of `user`; return it with its secret, which nobody can read again.
+    """Store a new token of `user`; return it with its secret, which is not stored.
 
-    `expires_in` None: never. Raises ValueError for a time that is not positive or goes beyond
-    the calendar, and for a label that is too long.
+    With `expires_in` None it never expires. Raises ValueError for a time that is not positive
+    or beyond the year 9999, and for a label that is too long.
     """
     if len(label) > AccessToken.LABEL_LENGTH:
         raise ValueError(f"A label has at most {AccessToken.LABEL_LENGTH} characters.")
@@ -55,10 +55,10 @@ def issue_token(
 
 
 def find_token(secret: str) -> AccessToken | None:
-    """Return the valid token whose secret this is, its user loaded; None where there is none.
+    """Return the valid token with this secret, its user loaded, or None.
 
-    Unknown, revoked, expired and an inactive user's are one answer, so that a stranger learns
-    nothing. Notes the use, to within an hour.
+    None is for unknown, revoked and expired tokens and those of inactive users alike, so that a
+    stranger learns nothing. Updates `last_used_at`, at most once an hour.
     """
     if not _SECRET.fullmatch(secret):
         return None
@@ -70,22 +70,22 @@ def find_token(secret: str) -> AccessToken | None:
 
 
 def token_is_valid(token_id: int) -> bool:
-    """Tell whether the token still opens something: an open socket asks again."""
+    """Whether the token is still valid. Open sockets check again and again."""
     return AccessToken.objects.valid().filter(pk=token_id).exists()
 
 
 def revoke_token(*, token: AccessToken) -> None:
-    """End `token` now. A token that is revoked already keeps its date."""
+    """End `token` now. One that is revoked already keeps its date."""
     if token.revoked_at is None:
         token.revoked_at = timezone.now()
         token.save(update_fields=["revoked_at"])
 
 
 def bearer_secret(header: str) -> str | None:
-    """Return the secret in an Authorization header, None where its scheme is not Bearer.
+    """Return the secret in an Authorization header, None for another scheme than Bearer.
 
-    Another scheme is a proxy's business, not ours. Raises BadInput for Bearer with anything
-    but one token after it: RFC 6750, section 3.1 calls that an invalid request.
+    Other schemes are left to proxies. Raises BadInput unless exactly one token follows Bearer:
+    RFC 6750, section 3.1 calls that an invalid request.
     """
     if header.split(" ", 1)[0].lower() != "bearer":
         return None
@@ -100,7 +100,7 @@ def _digest(secret: str) -> str:
 
 
 def _note_use(token: AccessToken) -> None:
-    # An update and no save(): signals mean that what the token opens has changed.
+    # No save(), whose signals would mean that the token's rights have changed.
     now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - _USE_NOTED_EVERY:

@@ -12,13 +12,13 @@ import functools
 import os
 import threading
 from collections import deque
-from typing import Any
 
 from channels.layers import get_channel_layer
 
 from live import metrics
 from live.concurrency import outage
 from live.concurrency.supervision import keep_running
+from live.log.announcements import Announcement
 
 # The one channel-layer group, which every process's hub joins.
 HUB_GROUP = "live"
@@ -32,11 +32,11 @@ SEND_SECONDS = 5
 EXIT_SECONDS = 2
 
 
-class Sender:
+class Announcer:
     """A queue and the thread that empties it into the channel layer."""
 
     def __init__(self) -> None:
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[Announcement] = deque()
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
@@ -49,7 +49,7 @@ class Sender:
         self._thread.start()
         atexit.register(self.flush, EXIT_SECONDS)
 
-    def put(self, message: dict[str, Any]) -> None:
+    def put(self, message: Announcement) -> None:
         """Send `message` to every hub, after those that were put before."""
         with self._lock:
             if len(self._waiting) >= MOST_WAITING:
@@ -95,24 +95,24 @@ class Sender:
                 message = self._waiting.popleft()
             await self._send(message)
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: Announcement) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(HUB_GROUP, message)
-            outage.channel_layer.is_over("sending")
+            outage.channel_layer.succeeded("sending")
         except (Exception, asyncio.CancelledError) as error:
             if self._task.cancelling():
                 raise
             # Where a layer's own work was cancelled, the next message goes on.
-            outage.channel_layer.goes_on(error, "sending")
+            outage.channel_layer.failed(error, "sending")
 
 
-def sender() -> Sender:
+def announcer() -> Announcer:
     """Return this process's sender."""
-    return _sender(os.getpid())
+    return _announcer(os.getpid())
 
 
 @functools.cache
-def _sender(process_id: int) -> Sender:
+def _announcer(process_id: int) -> Announcer:
     # A forked child has another id, and so its own: threads do not survive a fork.
-    return Sender()
+    return Announcer()

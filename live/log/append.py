@@ -4,14 +4,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from live.conf import conf
 from live.log import records, store
-from live.log.announcer import sender
+from live.log.announcements import log_grew, passing
+from live.log.announcer import announcer
 from live.log.cursor import Cursor
 from live.log.records import Record
 
@@ -100,13 +99,7 @@ def _tell(end: Cursor, batch: Sequence[bytes]) -> None:
     start = end.number - len(batch)
     for offset in range(0, len(batch), RECORDS_AT_ONCE):
         part = batch[offset : offset + RECORDS_AT_ONCE]
-        sender().put(told(Cursor(end.epoch, start + offset + len(part)), part))
-
-
-def told(end: Cursor, part: Sequence[bytes]) -> dict[str, Any]:
-    """Return the message that tells of the records up to `end`, of which `part` are the last."""
-    shown = [] if conf.BROADCAST == "doorbell" else list(part)
-    return {"type": "live.log", "epoch": end.epoch, "last": end.number, "records": shown}
+        announcer().put(log_grew(Cursor(end.epoch, start + offset + len(part)), part))
 
 
 def send_on_commit(record: Record) -> None:
@@ -114,5 +107,5 @@ def send_on_commit(record: Record) -> None:
 
     At most once: what the channel layer loses is lost.
     """
-    message = {"type": "live.passing", "record": records.pack(record)}
-    transaction.on_commit(lambda: sender().put(message))
+    message = passing(record)
+    transaction.on_commit(lambda: announcer().put(message))

@@ -120,7 +120,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             return
         self.scope["language"] = language_of(self.scope["headers"])
         client = client_of(self.scope)
-        if not client.asks():
+        if not client.allow_request():
             metrics.limits.labels(limit="requests_of_client").inc()
             await asyncio.sleep(REFUSAL_SECONDS)
             await self._refuse(close_codes.TOO_MANY_REQUESTS)

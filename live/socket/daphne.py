@@ -1,4 +1,4 @@
-"""Daphne's `send` never waits for a client; here it does, as other servers' do."""
+"""Backpressure for Daphne, whose `send` never waits for a client that does not read."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -8,21 +8,22 @@ from typing import Any
 from live.socket.send_queue import Send
 
 
-def waiting(send: Send) -> Send:
-    """Return the ASGI `send` of a socket, which waits while its client does not read.
+def with_backpressure(send: Send) -> Send:
+    """Return the ASGI `send` of a socket, made to wait while its client does not read.
 
-    Every other server's does. Of Daphne's it is seen in what `send` is: its protocol's
-    `handle_reply`, whose transport tells a push producer when it has too much to write.
+    Every other server's waits by itself. Daphne is recognised by its `send`: it is its
+    protocol's `handle_reply`, whose transport tells a push producer when it has too much to
+    write.
     """
     if not isinstance(send, partial) or not send.args:
         return send
     protocol = send.args[0]
     if not hasattr(protocol, "registerProducer"):
         return send
-    return _Waiting(send, protocol)
+    return _WaitingSend(send, protocol)
 
 
-class _Waiting:
+class _WaitingSend:
     """Twisted's push producer: stopped by the transport at 64 KiB, until it has written them.
 
     https://docs.twisted.org/en/stable/api/twisted.internet.interfaces.IPushProducer.html

@@ -49,6 +49,6 @@ class SessionUser:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         key = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
         # Rights may change until the hub knows of the socket: see LiveConsumer.
-        found: dict[str, Any] = {"looked_at": rights_cache.generation()}
+        found: dict[str, Any] = {"looked_at": rights_cache.clearings()}
         found["session"], found["user"] = await find_session(key)
         await self._application({**scope, **found}, receive, send)

@@ -21,7 +21,7 @@ from live.identity.rate_limits import Client
 from live.socket.quota import Quota
 from live.socket.replies import Replies
 from live.socket.rights import Rights
-from live.socket.subscribing import Opened, open_subscription, sharing
+from live.socket.subscribing import OpenSubscription, cohort_of, open_subscription
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Operation:
         self._host, self.id, self._replies = host, id, replies
         self.ended = self._is_counted = False
         self.member: Member | None = None
-        self._opened: Opened | None = None
+        self._opened: OpenSubscription | None = None
 
     # ---- running
 
@@ -172,7 +172,7 @@ class Operation:
     def _join(self, since: int | None) -> None:
         opened = self._opened
         assert opened is not None, "the subscription is open"
-        key, cohort_run = self._sharing()
+        key, cohort_run = self._cohort()
         self._replies.expect_notifications(opened.limit)
         source = self._host.hub.source(opened.subscription_class.durable)
         place = source.position if since is None else since
@@ -182,10 +182,10 @@ class Operation:
             self._replies.result(_confirmation(given))
         self._host.hub.join(self.member, key, cohort_run)
 
-    def _sharing(self) -> Any:
+    def _cohort(self) -> Any:
         assert self._opened is not None, "the subscription is open"
         application = self._host.application
-        return sharing(
+        return cohort_of(
             application.schema,
             self._document,
             self._request,
@@ -203,7 +203,7 @@ class Operation:
         try:
             await self._opened.authorize()
             if not self.ended:
-                self._host.hub.readmit(self.member, *self._sharing())
+                self._host.hub.readmit(self.member, *self._cohort())
         except outage.DATABASE_ERRORS:
             raise
         except Exception as error:

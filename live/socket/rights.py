@@ -8,9 +8,6 @@ from live.concurrency import outage
 from live.concurrency.threads import in_worker_thread
 from live.identity import identify
 
-# Between two attempts to look while the database is away.
-RETRY_SECONDS = 0.5
-
 
 class Owner(Protocol):
     """What depends on the rights: a session."""
@@ -82,8 +79,8 @@ class Rights:
                     return
                 was = None  # somebody logged in or out meanwhile: whoever it is now
             except outage.DATABASE_ERRORS as error:
-                outage.database.goes_on(error)
-                await asyncio.sleep(RETRY_SECONDS)
+                outage.database.failed(error)
+                await asyncio.sleep(outage.RETRY_SECONDS)
             except Exception as error:
                 # What is withheld would stay so, and nobody would know.
                 self._owner.fail(error)

@@ -1,4 +1,4 @@
-"""A socket's way out: straight through while the client reads, bounded while it does not."""
+"""What is sent to one socket: at once while its client reads, queued within bounds while not."""
 
 import asyncio
 import time

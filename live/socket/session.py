@@ -18,7 +18,7 @@ from live.identity.rate_limits import Client, client_of
 from live.socket import close_codes
 from live.socket import operation as operations
 from live.socket.close_codes import Close, CloseCode
-from live.socket.daphne import waiting
+from live.socket.daphne import with_backpressure
 from live.socket.heartbeat import Heartbeat, Overdue, Ping
 from live.socket.messages import is_longer
 from live.socket.operation import Operation
@@ -92,7 +92,7 @@ class Session:
         )
         extension = (scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
         self.send_queue = SendQueue(
-            waiting(send),
+            with_backpressure(send),
             conf.OUTBOX_SIZE,
             conf.NOTIFICATIONS_IN_OUTBOX,
             on_overflow=self._too_slow,
@@ -106,7 +106,7 @@ class Session:
     def begin(self) -> None:
         """Be one of the hub's sockets, from the moment it is accepted."""
         self.hub.enter(self)
-        self._look_again_if_later(self.scope.get("looked_at", rights_cache.generation()))
+        self._look_again_if_later(self.scope.get("looked_at", rights_cache.clearings()))
 
     async def end(self) -> None:
         """End everything that belongs to the socket, however it ended. Idempotent."""
@@ -141,7 +141,7 @@ class Session:
                 self.close_with(close)
             case Reply(message):
                 self.send_queue.put(encode(message))
-            case Start() if not self.client.asks():
+            case Start() if not self.client.allow_request():
                 self._exceed("requests_of_client", close_codes.TOO_MANY_REQUESTS)
             case Initialise(payload):
                 self._initialising = self.spawn(self._initialise(payload))
@@ -189,8 +189,8 @@ class Session:
             self._ping()  # legacy clients expect one at once
 
     async def _admit(self, payload: dict[str, Any]) -> None:
-        looked_at = rights_cache.generation()
-        await identify.take_bearer(self.scope, payload)
+        looked_at = rights_cache.clearings()
+        await identify.identify_socket(self.scope, payload)
         self._look_again_if_later(looked_at)
         try:
             await self.application.on_connect(payload)
@@ -203,7 +203,7 @@ class Session:
 
     def _look_again_if_later(self, looked_at: int) -> None:
         # Nobody was behind the socket yet for whom the hub could have told of a change.
-        if looked_at != rights_cache.generation():
+        if looked_at != rights_cache.clearings():
             self.rights_changed(None)
 
     # ---- operations

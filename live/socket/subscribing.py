@@ -28,8 +28,8 @@ from live.log.events import Event
 
 
 @dataclass(eq=False, slots=True)
-class Opened:
-    """A subscription whose `subscribe` hook has said yes."""
+class OpenSubscription:
+    """A subscription that its `subscribe` hook has accepted."""
 
     subscription_class: Any
     info: GraphQLResolveInfo
@@ -48,7 +48,7 @@ class Opened:
         return limit if limit and limit > 0 else None
 
     async def authorize(self) -> None:
-        """Ask whether the client may, and keep the answer; raise what the hook raises."""
+        """Call the class's `authorize`, and keep its answer; raise what it raises."""
         if self.subscription_class._authorize:
             answer = await self.subscription_class._authorize(None, self.info, **self.arguments)
             self.info.context.authorized = answer
@@ -62,7 +62,7 @@ class Opened:
 
 async def open_subscription(
     schema: graphene.Schema, document: Document, request: Request, context: Context
-) -> Opened | ExecutionResult:
+) -> OpenSubscription | ExecutionResult:
     """Call the class's `authorize` and `subscribe`; return their errors as GraphQL has them.
 
     Raises BadInput where `@skip` or `@include` leaves out the subscription's field.
@@ -85,10 +85,10 @@ async def open_subscription(
     return opened
 
 
-async def _ask_the_class(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> Opened:
+async def _ask_the_class(root: Any, info: GraphQLResolveInfo, **arguments: Any) -> OpenSubscription:
     output = get_named_type(info.return_type).graphene_type  # type: ignore[attr-defined]
     after = arguments.pop("after", None) if output.durable else None
-    opened = Opened(output, info, arguments, output.group_names(None), after)
+    opened = OpenSubscription(output, info, arguments, output.group_names(None), after)
     await opened.authorize()
     if output._meta.subscribe:
         names = await output._meta.subscribe(root, info, **arguments)
@@ -98,11 +98,11 @@ async def _ask_the_class(root: Any, info: GraphQLResolveInfo, **arguments: Any) 
     return opened
 
 
-def sharing(
+def cohort_of(
     schema: graphene.Schema,
     document: Document,
     request: Request,
-    opened: Opened,
+    opened: OpenSubscription,
     middleware: MiddlewareManager,
 ) -> tuple[Hashable, Run]:
     """Return the key of the cohort that the subscription belongs to, and the cohort's run.
@@ -136,7 +136,9 @@ def sharing(
     return key, run
 
 
-def _variables_asked(document: Document, request: Request, opened: Opened) -> dict[str, Any]:
+def _variables_asked(
+    document: Document, request: Request, opened: OpenSubscription
+) -> dict[str, Any]:
     """Return the variables that the result depends on: not the one that only says `after`.
 
     So clients that come back from different places share their runs.

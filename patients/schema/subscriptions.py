@@ -11,7 +11,7 @@ from django.utils.translation import override
 from live.auth import require_login
 from live.errors import BadInput, Forbidden
 from live.execution.resolvers import from_memory
-from live.identity.rights_cache import recall
+from live.identity.rights_cache import cached_rights
 from live.subscription import Subscription
 from patients import selectors
 from patients.events import group_watched
@@ -50,7 +50,7 @@ class PatientSubscription(Subscription):
     ) -> selectors.ViewingRights:
         user = info.context.user
         require_login(user)
-        rights = await recall(user, selectors.viewing_rights)
+        rights = await cached_rights(user, selectors.viewing_rights)
         if not rights.may_view:
             raise Forbidden()
         if category is not None and category not in rights.categories:

@@ -15,7 +15,7 @@ from tests.e2e.services import postgres_binaries, postgres_server
 FILES = (
     "tests/live/log/test_store.py",
     "tests/live/log/test_append.py",
-    "tests/live/fanout/test_resume.py",
+    "tests/live/fanout/resume/test_resume.py",
     "tests/e2e/log_on_postgres.py",
     "tests/patients/test_discharging.py",  # who discharges or undoes at once waits for rows
 )

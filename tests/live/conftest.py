@@ -74,3 +74,17 @@ def held_look(monkeypatch):
         return asked, go_on
 
     return hold_looks
+
+
+@pytest.fixture
+def unsent(monkeypatch):
+    """The messages to the hubs, none of which the channel layer gets."""
+    from live.log import append
+
+    messages = []
+
+    class Announcer:
+        put = messages.append
+
+    monkeypatch.setattr(append, "announcer", Announcer)
+    return messages

@@ -17,7 +17,7 @@ from live import errors
 from live.errors import BadInput, Forbidden, NotFound, Unauthenticated, format_error
 from live.http.views import GraphQLView
 from live.log import records, store
-from live.log.announcer import sender
+from live.log.announcer import announcer
 from tests.live.faulty import FAULTS, NAME, NOW, SCHEMA, THINGS, Consumer, OnThing, Quoting
 from tests.live.wire import LEGACY, SUBPROTOCOLS, TRANSPORT_WS, Wire, codes
 
@@ -254,7 +254,7 @@ async def test_a_channel_layer_that_quotes_what_it_cannot_send(logged, monkeypat
 async def told():
     """Broadcast, and return True once the channel layer has it, or refused it."""
     await sync_to_async(OnThing.broadcast_sync)(payload=NAME)
-    return await asyncio.to_thread(sender().flush, 20)
+    return await asyncio.to_thread(announcer().flush, 20)
 
 
 @pytest.mark.parametrize("fails", [store, records], ids=["log", "record"])

@@ -12,7 +12,7 @@ from django.core.management import BaseCommand, call_command
 from django.db import connections, transaction
 
 from live.log import records, store
-from live.log.announcer import HUB_GROUP, sender
+from live.log.announcer import HUB_GROUP, announcer
 from live.log.payload import PayloadError, unpack
 from live.log.records import Kind
 from live.subscription import Subscription
@@ -75,7 +75,7 @@ class Heard:
 
     async def only(self, *expected):
         """Assert that this is what was heard, and nothing after it."""
-        sender().put({"type": "end"})
+        announcer().put({"type": "end"})
         if expected:
             assert await self.payloads(len(expected)) == [*expected]
         assert await self.messages(1) == [{"type": "end"}]
@@ -84,7 +84,7 @@ class Heard:
 @pytest.fixture
 async def heard():
     # What a test before has put would be sent to this one's layer.
-    assert await asyncio.to_thread(sender().flush, SECONDS)
+    assert await asyncio.to_thread(announcer().flush, SECONDS)
     layer = get_channel_layer()
     channel = await layer.new_channel("test")
     await layer.group_add(HUB_GROUP, channel)
@@ -181,7 +181,7 @@ async def test_a_layer_that_fails_does_not_fail_what_is_committed(heard, monkeyp
         with transaction.atomic():
             OnCall.broadcast(payload=SECRET)
             User.objects.create_user("a")
-        assert sender().flush(SECONDS)
+        assert announcer().flush(SECONDS)
         return User.objects.count(), store.read(1, 9)
 
     await OnCall.broadcast(payload=1)

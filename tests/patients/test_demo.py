@@ -2,11 +2,13 @@
 
 import datetime
 import io
+import itertools
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 from faker import Faker
 
 from patients import demo
@@ -68,7 +70,7 @@ def test_about_thirty_patients_of_all_kinds():
     assert {p.status for p in patients} == {"admitted", "discharged"}
     for patient in patients:
         patient.full_clean()
-        assert patient.birth_date < patient.admitted_at.date()
+        assert patient.birth_date < timezone.localdate(patient.admitted_at)
         assert patient.reason
 
 
@@ -78,17 +80,46 @@ def test_the_same_patients_on_every_machine():
     assert [p.name for p in demo.make_patients()] == first
 
 
-def test_they_hold_on_every_day(categories):
-    """Each day of two years, at another minute of the day each: nobody comes before birth."""
+# Clocks that are furthest from UTC, both ways, and one that is put forth and back in the year.
+ZONES = ["Pacific/Kiritimati", "Pacific/Niue", "America/St_Johns"]
+TIMES = ["00:00:00", "00:00:01", "01:30", "02:30", "12:00", "18:00", "23:59:59.999999"]
+# A leap day, the year's last, and those on which St John's clocks are put forth and back.
+SPECIAL = ["2028-02-29", "2027-12-31", "2027-03-14", "2027-11-07"]
+
+
+def test_they_hold_on_every_day(monkeypatch, categories):
+    """Two years, one of them a leap year, whatever is drawn: nobody comes before birth."""
     fake = Faker(demo.LOCALES)
-    first = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
-    for day in range(2 * 366):
-        now = first + datetime.timedelta(days=day, minutes=day * 97 % 1440)
+    clocks = itertools.cycle(itertools.product(TIMES, ZONES))
+    for number, day in enumerate(days(2027, 2028)):
+        monkeypatch.setattr(demo, "SEED", number)
+        check_at(fake, categories, day, *next(clocks))
+
+
+def test_they_hold_at_every_hour_of_a_special_day(categories):
+    fake = Faker(demo.LOCALES)
+    for day, time, zone in itertools.product(SPECIAL, TIMES, ZONES):
+        check_at(fake, categories, datetime.date.fromisoformat(day), time, zone)
+
+
+def days(first_year, last_year):
+    """Yield each date from the first year's first to the last year's last."""
+    day = datetime.date(first_year, 1, 1)
+    while day.year <= last_year:
+        yield day
+        day += datetime.timedelta(days=1)
+
+
+def check_at(fake, categories, day, time, zone):
+    with timezone.override(zone):
+        at = datetime.datetime.combine(day, datetime.time.fromisoformat(time))
+        now = timezone.make_aware(at).astimezone(datetime.UTC)
         patients = demo.draw_patients(fake, categories, now)
         assert len(patients) == len(demo.CASES)
         for patient in patients:
-            assert patient.birth_date < patient.admitted_at.date(), (now, patient.external_id)
-            assert patient.admitted_at < (patient.discharged_at or now) <= now, now
+            came = timezone.localdate(patient.admitted_at)
+            assert patient.birth_date < came, (now, zone, demo.SEED, patient.external_id)
+            assert patient.admitted_at < (patient.discharged_at or now) <= now, (now, zone)
 
 
 def test_a_second_run_keeps_the_data():

@@ -16,15 +16,15 @@ logger = logging.getLogger("live.test")
 @pytest.mark.parametrize("back", [None, "It is back"])
 def test_it_is_logged_once_each_way_and_without_the_errors_text(caplog, back):
     outage = Outage(logger, "It is away", back)
-    outage.is_over()
-    assert (outage.is_on, caplog.messages) == (False, [])
+    outage.succeeded()
+    assert (outage.is_ongoing, caplog.messages) == (False, [])
     for error in (OSError(SECRET), ValueError(SECRET)):
-        outage.goes_on(error)
-    assert (outage.is_on, caplog.messages) == (True, ["It is away: OSError"])
-    outage.is_over()
-    outage.is_over()
-    assert (outage.is_on, caplog.messages[1:]) == (False, [back] if back else [])
-    outage.goes_on(OSError(SECRET))
+        outage.failed(error)
+    assert (outage.is_ongoing, caplog.messages) == (True, ["It is away: OSError"])
+    outage.succeeded()
+    outage.succeeded()
+    assert (outage.is_ongoing, caplog.messages[1:]) == (False, [back] if back else [])
+    outage.failed(OSError(SECRET))
     assert caplog.messages[-1] == "It is away: OSError"
     assert len(caplog.messages) == (3 if back else 2)
 
@@ -32,17 +32,17 @@ def test_it_is_logged_once_each_way_and_without_the_errors_text(caplog, back):
 def test_the_databases_outage_is_one_line_whoever_meets_it(caplog, db):
     other = Outage(logger, "It is away")
     for error in (OperationalError(SECRET), InterfaceError(SECRET)):
-        outages.missed(error, other)
+        outages.report(error, other)
         format_error(error)
     assert caplog.messages == ["The database is away: OperationalError"]
-    outages.missed(OSError(SECRET), other)
+    outages.report(OSError(SECRET), other)
     assert caplog.messages[1:] == ["It is away: OSError"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_new_connection_shows_that_the_database_is_back(caplog):
     """Nobody reads the log in a process that has no socket."""
-    outages.database.goes_on(OperationalError(SECRET))
+    outages.database.failed(OperationalError(SECRET))
     connection.close()
     connection.ensure_connection()
     assert caplog.messages == ["The database is away: OperationalError", "The database is back"]

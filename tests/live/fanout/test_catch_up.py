@@ -4,8 +4,8 @@ import pytest
 from django.db import OperationalError
 
 from live import metrics
+from live.concurrency import outage
 from live.errors import CursorExpired
-from live.fanout import catch_up
 from live.fanout.hub import Hub
 from live.log import records
 from tests.live.engine import Echo, Feed, Slow, turns, until
@@ -193,7 +193,7 @@ async def test_events_that_are_gone_are_told_to_who_needed_them_only(hub, feed, 
 
 async def test_a_database_that_is_away_is_waited_for(hub, feed, settings, monkeypatch, caplog):
     settings.LIVE = {"EVENTS_IN_MEMORY": 1}
-    monkeypatch.setattr(catch_up, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outage, "RETRY_SECONDS", 0.01)
     before = value(metrics.log_errors)
     read, is_away = feed.log.read, True
 
@@ -218,7 +218,7 @@ async def test_an_absence_is_logged_once_however_many_read(
     hub, feed, settings, monkeypatch, caplog
 ):
     settings.LIVE = {"EVENTS_IN_MEMORY": 1}
-    monkeypatch.setattr(catch_up, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outage, "RETRY_SECONDS", 0.01)
     read, is_away = feed.log.read, True
 
     async def read_or_fail(first, last):

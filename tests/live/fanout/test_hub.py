@@ -216,7 +216,7 @@ async def test_what_was_recalled_of_rights_is_forgotten_before_sockets_look(hub,
     socket.rights_changed = lambda users: asked.append(asyncio.ensure_future(ask()))
 
     async def ask():
-        return await rights_cache.recall(user, look_up)
+        return await rights_cache.cached_rights(user, look_up)
 
     assert await ask() == await ask() == 1
     feed.take(records.rights([1]))

@@ -10,13 +10,14 @@ from channels.layers import get_channel_layer
 from django.db import OperationalError, transaction
 
 from live import metrics
+from live.concurrency import outage
 from live.concurrency.threads import in_worker_thread
 from live.errors import Unavailable
 from live.fanout import follower, listener
 from live.fanout import hub as hub_module
 from live.fanout.hub import Hub
+from live.log import announcements, records, store
 from live.log import append as append_module
-from live.log import records, store
 from live.log.announcer import HUB_GROUP
 from live.log.cursor import Cursor
 from tests.live.engine import Echo, Socket, event_record, until
@@ -149,7 +150,7 @@ async def test_a_burst_in_the_layer_lets_the_loop_turn_between_events(hub, setti
     end = await append(*range(100))
     for number in range(100):  # no turn of the loop is between these
         packed = records.pack(event_record(number, "g"))
-        await room.send(channel, append_module.told(Cursor(end.epoch, number + 1), [packed]))
+        await room.send(channel, announcements.log_grew(Cursor(end.epoch, number + 1), [packed]))
     most = 0
     while len(place.got) < 100:
         had = len(place.got)
@@ -177,7 +178,7 @@ async def test_what_the_layer_drops_is_read_from_the_log(hub, settings, caplog):
     end = await append(*range(6))
     for number in range(6):  # no turn of the loop is between these
         packed = records.pack(event_record(number, "g"))
-        message = append_module.told(Cursor(end.epoch, number + 1), [packed])
+        message = announcements.log_grew(Cursor(end.epoch, number + 1), [packed])
         with nullcontext() if number < 2 else pytest.raises(ChannelFull):
             await room.send(channel, message)
     await until(lambda: len(place.got) == 6)
@@ -228,7 +229,7 @@ class Layer:
 def layer(monkeypatch):
     layer = Layer()
     monkeypatch.setattr(listener, "get_channel_layer", lambda: layer)
-    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(outage, "RETRY_SECONDS", 0.01)
     return layer
 
 
@@ -250,7 +251,7 @@ async def test_while_the_layer_is_away_events_come_by_the_log(hub, layer, settin
     assert layer.joined == 2
     end = await append(3)
     packed = records.pack(event_record(3, "g"))
-    layer.queue.put_nowait(append_module.told(end, [packed]))
+    layer.queue.put_nowait(announcements.log_grew(end, [packed]))
     await until(lambda: place.got == [1, 2, 3])
     assert ("lost",) not in socket.told
     # One line when it goes, however often it is tried, and one when it is back.
@@ -310,7 +311,7 @@ async def test_a_layer_that_hung_is_joined_once_it_answers(hub, layer, settings,
     layer.hangs = ""
     await until(lambda: value(metrics.layer_up) == 1)
     end = await append(1)
-    layer.queue.put_nowait(append_module.told(end, [records.pack(event_record(1, "g"))]))
+    layer.queue.put_nowait(announcements.log_grew(end, [records.pack(event_record(1, "g"))]))
     await until(lambda: place.got == [1])
     place.leave()
 

@@ -9,12 +9,11 @@ from asgiref.sync import sync_to_async
 from axes.exceptions import AxesBackendRequestParameterRequired
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth import authenticate as django_authenticate
-from django.contrib.auth.models import AnonymousUser
-from django.test import AsyncClient, Client, RequestFactory
+from django.test import AsyncClient, Client
 
 from live.errors import RateLimited
-from live.identity.login_failures import client_address
-from live.identity.login_throttle import authenticate, is_locked_out, login_request
+from live.identity.login_throttle import authenticate
+from live.identity.socket_request import socket_request
 
 WARD, OFFICE = "192.0.2.1", "192.0.2.2"
 FORM = "/login/"
@@ -43,7 +42,7 @@ def socket_scope(address=WARD, **fields):
 
 def log_in(username, password, address=WARD, **fields):
     """Try a log-in over a socket from `address`."""
-    request = login_request(socket_scope(address, **fields))
+    request = socket_request(socket_scope(address, **fields))
     return authenticate(request, username=username, password=password)
 
 
@@ -294,74 +293,13 @@ def test_the_form_itself_and_those_who_are_in_are_left_alone(locked, nurse):
     assert client.get("/admin/").status_code == 302
 
 
-# ---- whose address
-
-
-def address_of(peer, forwarded=None):
-    headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded is not None else {}
-    return client_address(RequestFactory().get("/", REMOTE_ADDR=peer, **headers))
-
-
-def test_without_a_trusted_proxy_the_header_is_not_believed():
-    assert address_of("192.0.2.9", "198.51.100.1") == "192.0.2.9"
-
-
-@pytest.mark.parametrize(
-    ("proxies", "forwarded", "expected"),
-    [
-        (1, "198.51.100.1", "198.51.100.1"),
-        (1, "1.1.1.1, 198.51.100.1", "198.51.100.1"),  # the left one is the client's invention
-        (2, "1.1.1.1, 198.51.100.1,10.0.0.1", "198.51.100.1"),
-        (2, "198.51.100.1", "192.0.2.9"),  # it came past one of them
-        (1, "unknown", "192.0.2.9"),
-        (1, None, "192.0.2.9"),
-    ],
-)
-def test_behind_proxies_the_last_one_outside_counts(settings, proxies, forwarded, expected):
-    settings.TRUSTED_PROXIES = proxies
-    assert address_of("192.0.2.9", forwarded) == expected
-
-
-@pytest.mark.parametrize(
-    ("peer", "expected"),
-    [
-        ("2001:db8:0:1234:5678::1", "2001:db8:0:1200::"),
-        ("2001:db8:0:12ff::1", "2001:db8:0:1200::"),
-        ("2001:db8:0:1300::1", "2001:db8:0:1300::"),
-        ("::ffff:192.0.2.9", "192.0.2.9"),
-        ("fe80::1%eth0", "fe80::"),
-        ("", "0.0.0.0"),
-    ],
-)
-def test_what_is_counted_as_one_address(peer, expected):
-    assert address_of(peer) == expected
-
-
-# ---- the request that stands for a socket
-
-
-def test_a_sockets_request_has_what_log_ins_need():
-    session, user = object(), AnonymousUser()
-    headers = [(b"user-agent", b"board/1"), (b"x-forwarded-for", b"198.51.100.1")]
-    scope = socket_scope(headers=headers, session=session, user=user)
-    request = login_request(scope)
-    assert request.META["REMOTE_ADDR"] == WARD
-    assert request.META["HTTP_USER_AGENT"] == "board/1"
-    assert request.META["HTTP_X_FORWARDED_FOR"] == "198.51.100.1"
-    assert request.path == "/graphql/"
-    assert request.session is session
-    assert request.user is user
-    assert not request.POST
-    assert not is_locked_out(request)
-
-
 def test_a_socket_without_an_address_is_counted_too(nurse):
     scope = socket_scope(client=None)
     for _ in range(2):
         with suppress(RateLimited):
-            authenticate(login_request(scope), username="nurse", password="wrong")
+            authenticate(socket_request(scope), username="nurse", password="wrong")
     with pytest.raises(RateLimited):
-        authenticate(login_request(scope), username="nurse", password="nurse")
+        authenticate(socket_request(scope), username="nurse", password="nurse")
 
 
 def test_a_log_in_without_a_request_is_an_error_not_a_hole(nurse):

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from live.identity import rights_cache as memory
-from live.identity.rights_cache import forget, recall
+from live.identity import rights_cache
+from live.identity.rights_cache import cached_rights, clear
 
 TIMEOUT = 20
 NURSE, DOCTOR, NOBODY = (SimpleNamespace(pk=pk) for pk in (1, 2, None))
@@ -45,23 +45,26 @@ def rights(settings):
 
 
 async def test_it_is_looked_up_once_for_each_user(rights):
-    answers = [await recall(user, rights.look_up) for user in (NURSE, NURSE, DOCTOR, NURSE)]
+    answers = [await cached_rights(user, rights.look_up) for user in (NURSE, NURSE, DOCTOR, NURSE)]
     assert answers == ["1, look 1", "1, look 1", "2, look 2", "1, look 1"]
 
 
 async def test_nobodys_is_not_remembered(rights):
-    assert [await recall(NOBODY, rights.look_up) for _ in "ab"] == ["None, look 1", "None, look 2"]
+    assert [await cached_rights(NOBODY, rights.look_up) for _ in "ab"] == [
+        "None, look 1",
+        "None, look 2",
+    ]
 
 
 async def test_it_is_looked_up_again_after_a_while(rights, settings):
     settings.LIVE = {"RECHECK_EVERY": 0}
-    assert [await recall(NURSE, rights.look_up) for _ in "ab"] == ["1, look 1", "1, look 2"]
+    assert [await cached_rights(NURSE, rights.look_up) for _ in "ab"] == ["1, look 1", "1, look 2"]
 
 
 async def test_those_who_ask_meanwhile_wait_for_the_same_look(rights):
     rights.gate.clear()
-    tasks = [asyncio.create_task(recall(NURSE, rights.look_up)) for _ in range(20)]
-    other = asyncio.create_task(recall(DOCTOR, rights.look_up))
+    tasks = [asyncio.create_task(cached_rights(NURSE, rights.look_up)) for _ in range(20)]
+    other = asyncio.create_task(cached_rights(DOCTOR, rights.look_up))
     await rights.under_way(2)
     tasks[0].cancel()  # who asked first is gone
     rights.gate.set()
@@ -72,20 +75,20 @@ async def test_those_who_ask_meanwhile_wait_for_the_same_look(rights):
 
 async def test_what_was_under_way_at_a_change_is_not_remembered(rights):
     rights.gate.clear()
-    before = asyncio.create_task(recall(NURSE, rights.look_up))
+    before = asyncio.create_task(cached_rights(NURSE, rights.look_up))
     await rights.under_way(1)
-    forget()
+    clear()
     rights.gate.set()
     assert await before == "1, look 1"
-    assert await recall(NURSE, rights.look_up) == "1, look 2"
+    assert await cached_rights(NURSE, rights.look_up) == "1, look 2"
 
 
 async def test_what_was_under_way_at_a_change_answers_nobody_who_asks_after_it(rights):
     rights.gate.clear()
-    before = asyncio.create_task(recall(NURSE, rights.look_up))
+    before = asyncio.create_task(cached_rights(NURSE, rights.look_up))
     await rights.under_way(1)
-    forget()
-    after = asyncio.create_task(recall(NURSE, rights.look_up))
+    clear()
+    after = asyncio.create_task(cached_rights(NURSE, rights.look_up))
     await rights.under_way(2)
     rights.gate.set()
     await asyncio.gather(before, after)
@@ -93,19 +96,19 @@ async def test_what_was_under_way_at_a_change_answers_nobody_who_asks_after_it(r
 
 
 async def test_what_had_not_begun_at_a_change_is_not_remembered(rights):
-    before = asyncio.create_task(recall(NURSE, rights.look_up))
+    before = asyncio.create_task(cached_rights(NURSE, rights.look_up))
     await asyncio.sleep(0)  # its look has a task, which has not had a turn
-    assert (len(memory._looks._under_way), rights.asked) == (1, [])
-    forget()
+    assert (len(rights_cache._look_ups._under_way), rights.asked) == (1, [])
+    clear()
     assert await before == "1, look 1"
-    assert await recall(NURSE, rights.look_up) == "1, look 2"
+    assert await cached_rights(NURSE, rights.look_up) == "1, look 2"
 
 
 async def test_what_failed_is_looked_up_again(rights):
     rights.fails = True
     for _ in "ab":
         with pytest.raises(RuntimeError):
-            await recall(NURSE, rights.look_up)
+            await cached_rights(NURSE, rights.look_up)
     assert rights.asked == [1, 1]
 
 
@@ -113,19 +116,19 @@ async def test_what_failed_for_nobody_is_not_logged(rights, caplog):
     """asyncio would log the error's text, which may quote a patient."""
     rights.fails = True
     rights.gate.clear()
-    asked = asyncio.create_task(recall(NURSE, rights.look_up))
+    asked = asyncio.create_task(cached_rights(NURSE, rights.look_up))
     await rights.under_way(1)
     asked.cancel()
     rights.gate.set()
     async with asyncio.timeout(TIMEOUT):
-        while memory._looks._under_way:  # noqa: ASYNC110  there is no event for it
+        while rights_cache._look_ups._under_way:  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.001)
     gc.collect()
     assert caplog.text == ""
 
 
 async def test_memory_is_bounded(rights, monkeypatch):
-    monkeypatch.setattr(memory, "MOST_KNOWN", 2)
+    monkeypatch.setattr(rights_cache, "MOST_CACHED", 2)
     for pk in range(1, 10):
-        await recall(SimpleNamespace(pk=pk), rights.look_up)
-        assert len(memory._known) <= 2
+        await cached_rights(SimpleNamespace(pk=pk), rights.look_up)
+        assert len(rights_cache._cached) <= 2

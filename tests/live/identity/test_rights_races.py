@@ -136,9 +136,9 @@ class Gate:
     async def changed_meanwhile(self, change):
         """Have rights change, and the hub hear of it, before the function returns."""
         assert await asyncio.to_thread(self.reached.wait, 20)
-        before = rights_cache.generation()
+        before = rights_cache.clearings()
         await sync_to_async(change)()
-        await until(lambda: rights_cache.generation() != before)
+        await until(lambda: rights_cache.clearings() != before)
         self.open.set()
 
 

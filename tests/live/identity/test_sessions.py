@@ -79,7 +79,7 @@ def test_nobody_with_a_cookie_costs_one(django_assert_num_queries):
 
 
 async def test_nobody_without_a_cookie_costs_none(monkeypatch):
-    monkeypatch.setattr("live.identity.sessions._batches", None)
+    monkeypatch.setattr("live.identity.sessions._loader", None)
     for key in (None, "", "a\0b"):
         session, user = await find_session(key)
         assert (session.session_key, user.is_authenticated) == (None, False)

@@ -11,7 +11,7 @@ import pytest
 from live import metrics
 from live.concurrency import supervision
 from live.log import announcer
-from live.log.announcer import HUB_GROUP, Sender
+from live.log.announcer import HUB_GROUP, Announcer
 
 SECONDS = 20
 SECRET = "Ada Lovelace"
@@ -56,7 +56,7 @@ def layer(monkeypatch):
 @pytest.fixture
 def sending(layer):
     """A sender of the test's own."""
-    sending = Sender()
+    sending = Announcer()
     yield sending
     layer.release()
     assert sending.flush(SECONDS)
@@ -79,7 +79,7 @@ def stuck(sending, layer):
 
 
 def test_it_can_be_closed_while_the_layer_has_a_message(layer):
-    sending = Sender()
+    sending = Announcer()
     stuck(sending, layer)
     closing = threading.Thread(target=sending.close, daemon=True)
     closing.start()
@@ -235,15 +235,15 @@ def test_a_layer_that_stays_away_is_reported_once(sending, layer, caplog):
 
 def test_what_waits_is_sent_after_the_thread_has_failed(sending, layer, monkeypatch, caplog):
     monkeypatch.setattr(supervision, "FIRST_DELAY_SECONDS", 0.001)
-    send = Sender._send
+    send = Announcer._send
 
     async def fail_once(self, message):
-        monkeypatch.setattr(Sender, "_send", send)
+        monkeypatch.setattr(Announcer, "_send", send)
         raise Unexpected(SECRET)
 
     restarts = metrics.restarts.labels(task="send")
     before = restarts._value.get()
-    monkeypatch.setattr(Sender, "_send", fail_once)
+    monkeypatch.setattr(Announcer, "_send", fail_once)
     for number in (1, 2, 3):
         sending.put(logged(number, b"x"))
     assert sending.flush(SECONDS)
@@ -258,19 +258,19 @@ def test_what_waits_is_sent_after_the_thread_has_failed(sending, layer, monkeypa
 
 
 def test_a_process_has_one():
-    assert announcer.sender() is announcer.sender()
+    assert announcer.announcer() is announcer.announcer()
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_has_its_own(layer):
     """Threads do not survive a fork: a Celery worker's children would send nothing."""
-    parents = announcer.sender()
+    parents = announcer.announcer()
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
         sent = False
         try:
-            mine = announcer.sender()
+            mine = announcer.announcer()
             mine.put(logged(1, b"1"))
             sent = mine is not parents and mine.flush(SECONDS) and layer.sent == [logged(1, b"1")]
         finally:

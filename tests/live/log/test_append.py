@@ -25,10 +25,10 @@ def told(monkeypatch):
     """The messages that were handed to the sender."""
     messages = []
 
-    class Sender:
+    class Announcer:
         put = messages.append
 
-    monkeypatch.setattr(append, "sender", Sender)
+    monkeypatch.setattr(append, "announcer", Announcer)
     return messages
 
 
