@@ -10,7 +10,6 @@ class PatientsConfig(AppConfig):
     verbose_name = gettext_lazy("Patients")
 
     def ready(self) -> None:
-        from patients import signals  # noqa: F401  connects the receivers
-        from patients.icd10 import load_chapters
+        from patients import signals  # connects the receivers
 
-        post_migrate.connect(load_chapters, sender=self)
+        post_migrate.connect(signals.load_chapters, sender=self)

@@ -1,7 +1,6 @@
 """The chapters of ICD-10 (WHO, version 2019), the disease categories of a new installation."""
 
 import functools
-from typing import Any
 
 from django.utils.translation import get_language, gettext, gettext_noop, override
 from django.utils.translation import gettext_lazy as _
@@ -114,18 +113,3 @@ def short_name(code: str, name: str) -> str:
     Of what is no chapter, or was given another name, the name as it is.
     """
     return str(SHORT_NAMES[code]) if _NAMES.get(code) == name else name
-
-
-def load_chapters(using: str = "default", **kwargs: Any) -> None:
-    """Make the 22 chapters where there is no category yet (a receiver of post_migrate).
-
-    Only then: a hospital that deleted or renamed some keeps what it has.
-    """
-    from patients.models import DiseaseCategory
-
-    categories = DiseaseCategory.objects.using(using)
-    if not categories.exists():
-        categories.bulk_create(
-            DiseaseCategory(code=code, name=name, block_range=blocks)
-            for code, name, blocks in CHAPTERS
-        )

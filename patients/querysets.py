@@ -1,18 +1,24 @@
 """Bulk writes that announce themselves: Django sends no signal for them."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from django.db import models
 from django.db.models.signals import post_save
 
 from live.log.append import one_batch
 
-if TYPE_CHECKING:
-    from patients.models import Patient
+_Patient = TypeVar("_Patient", bound=models.Model)
 
 
-class PatientQuerySet(models.QuerySet["Patient"]):
+class Announced(Protocol):
+    """What is set of a patient whose change is announced."""
+
+    pk: Any
+    before: Any  # the row as it was, during the announcement
+
+
+class PatientQuerySet(models.QuerySet[_Patient]):
     """Patients; each row that a bulk method writes is announced like a single save."""
 
     def bulk_create(
@@ -79,8 +85,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
     def _announce_changed(
         self,
-        patients: Iterable["Patient"],
-        before: Mapping[int, "Patient"],
+        patients: Iterable[Announced],
+        before: Mapping[int, Announced],
         fields: Collection[str] | None,
     ) -> None:
         for patient in patients:
@@ -90,7 +96,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
                 patient.before = None
 
     def _announce(
-        self, patient: "Patient", *, created: bool, fields: Collection[str] | None = None
+        self, patient: object, *, created: bool, fields: Collection[str] | None = None
     ) -> None:
         post_save.send(
             self.model,

@@ -1,4 +1,4 @@
-"""Receivers: one saved or deleted row, one announcement, whoever wrote it."""
+"""Receivers of Django's signals, whoever wrote: announcements, rights, the first categories."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,6 +10,7 @@ from django.dispatch import receiver
 
 from live.identity.revocation import rights_changed
 from patients.announcements import announce_created, announce_deleted, announce_updated
+from patients.icd10 import CHAPTERS
 from patients.models import DiseaseCategory, Patient
 
 
@@ -55,3 +56,16 @@ def protect_last_viewers(instance: Group, origin: Any = None, **_: Any) -> None:
     opened: set[Any] = set(seen.exclude(viewers__in=staying))
     if opened:
         raise ProtectedError("These categories would be open to everybody.", opened)
+
+
+def load_chapters(using: str = "default", **kwargs: Any) -> None:
+    """Make the 22 chapters where there is no category yet (a receiver of post_migrate).
+
+    Only then: a hospital that deleted or renamed some keeps what it has.
+    """
+    categories = DiseaseCategory.objects.using(using)
+    if not categories.exists():
+        categories.bulk_create(
+            DiseaseCategory(code=code, name=name, block_range=blocks)
+            for code, name, blocks in CHAPTERS
+        )

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.imports import import_graph
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"server", "patients", "careteam", "live", "example_client"}
 # Each package, and those of ours that it may import beside itself.
@@ -15,6 +17,20 @@ MAY_IMPORT = {
     "server": {"live", "patients", "careteam"},
     "example_client": set(),
 }
+# The engine's floors, from the bottom: each imports what is below it. The files and packages of
+# the first and of the last floor may import each other, those between may not.
+FLOORS = [
+    {"conf", "context", "errors", "metrics", "models", "saving"},
+    {"concurrency"},
+    {"log"},
+    {"identity"},
+    {"execution"},
+    {"fanout"},
+    {"socket", "http"},
+    {"admin", "apps", "auth", "checks", "history", "management", "settings_check", "subscription"},
+]
+# Imports that run upwards all the same. One that is gone has to go from here too.
+UPWARDS = {("live.errors", "live.concurrency.outage")}
 # The modules that may subclass each of the library's classes.
 MAY_SUBCLASS = {
     "GraphqlWsConsumer": "live/socket/consumer.py",
@@ -53,6 +69,57 @@ def test_a_package_imports_only_what_it_may(package):
         for name in tops(path) & OURS - allowed
     }
     assert wrong == set()
+
+
+def room(name):
+    """Return the package or root file of `live` that a dotted name is in."""
+    return name.split(".")[1]
+
+
+def floor(name):
+    (number,) = (number for number, rooms in enumerate(FLOORS) if room(name) in rooms)
+    return number
+
+
+def may_import(importer, name):
+    """Return whether the engine's floors let one file of it import another."""
+    if room(importer) == room(name):
+        return True
+    same_is_allowed = floor(importer) in (0, len(FLOORS) - 1)
+    return floor(name) < floor(importer) + same_is_allowed
+
+
+def test_the_engines_files_import_only_what_is_below_them():
+    arrows = {(file, name) for file, names in import_graph("live").items() for name in names}
+    wrong = {
+        (importer, name)
+        for importer, name in arrows
+        if "live.migrations" not in importer and not may_import(importer, name)
+    }
+    assert wrong == UPWARDS
+
+
+def test_every_room_of_the_engine_has_a_floor():
+    rooms = {room(name) for name in import_graph("live") if name != "live"} - {"migrations"}
+    assert sorted(rooms) == sorted(name for names in FLOORS for name in names)
+
+
+@pytest.mark.parametrize(
+    ("importer", "name", "allowed"),
+    [
+        ("live.log.append", "live.concurrency.outage", True),
+        ("live.log.append", "live.log.store", True),
+        ("live.errors", "live.metrics", True),
+        ("live.admin", "live.subscription", True),
+        ("live.socket.session", "live.conf", True),
+        ("live.concurrency.outage", "live.log.append", False),
+        ("live.socket.session", "live.http.views", False),
+        ("live.fanout.hub", "live.socket.session", False),
+        ("live.fanout.hub", "live.subscription", False),
+    ],
+)
+def test_what_a_file_of_the_engine_may_import(importer, name, allowed):
+    assert may_import(importer, name) is allowed
 
 
 def test_the_packages_are_there():
