@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import uuid
-import weakref
 from typing import Any
 
 from careteam import attendance
 from careteam.attendance import Seat
 from careteam.conf import conf
+from live.concurrency.per_loop import per_loop
 from live.concurrency.supervision import keep_running
 from live.concurrency.threads import in_worker_thread
 
@@ -16,24 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 class Lease:
-    """The seats that subscriptions of this event loop take: `Lease.current()`.
+    """The seats that subscriptions of this event loop take: `current_lease()`.
 
     While there are any, a task renews the lease in the database and brings what is stored in
     line with what is held here. So a process that was taken for dead (a database that was
     away, a machine that was suspended) has its people back, and what it failed to remove goes.
     """
-
-    _leases: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lease]" = (
-        weakref.WeakKeyDictionary()
-    )
-
-    @classmethod
-    def current(cls) -> "Lease":
-        """Return the lease of the running loop."""
-        loop = asyncio.get_running_loop()
-        if loop not in cls._leases:
-            cls._leases[loop] = cls()
-        return cls._leases[loop]
 
     def __init__(self) -> None:
         self.id = uuid.uuid4()
@@ -93,3 +81,6 @@ class Lease:
         missing = [held[id] for id in held.keys() - stored]
         await in_worker_thread(attendance.mend)(missing, stored - held.keys())
         await in_worker_thread(attendance.sweep)()
+
+
+current_lease = per_loop(Lease)

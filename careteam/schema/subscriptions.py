@@ -7,7 +7,7 @@ import graphene
 from graphql_relay import to_global_id
 
 from careteam import attendance, selectors
-from careteam.lease import Lease
+from careteam.lease import current_lease
 from careteam.people import name_of, person_of
 from careteam.rooms import RoomRights, cached_room_rights, room_named
 from live.auth import require_login
@@ -114,7 +114,7 @@ class OnPresence(Subscription):
     async def authorize(root: Any, info: graphene.ResolveInfo, chatroom: str) -> None:
         rights = await cached_room_rights(info.context.user)
         rights.require(room_named(chatroom).key)
-        if Lease.current().person(info.context) not in (None, person_of(info.context)):
+        if current_lease().person(info.context) not in (None, person_of(info.context)):
             raise Forbidden("Somebody else is logged in now: subscribe anew.")
 
     @staticmethod
@@ -124,7 +124,7 @@ class OnPresence(Subscription):
     @staticmethod
     async def subscribe(root: Any, info: graphene.ResolveInfo, chatroom: str) -> list[str]:
         key, context = room_named(chatroom).key, info.context
-        await Lease.current().take(
+        await current_lease().take(
             context, room=key, person=person_of(context), name=name_of(context.user)
         )
         return [room_group(key)]
@@ -144,7 +144,7 @@ class OnPresence(Subscription):
 
     @staticmethod
     async def unsubscribed(root: Any, info: graphene.ResolveInfo, chatroom: str) -> None:
-        await Lease.current().leave(info.context)
+        await current_lease().leave(info.context)
 
 
 class OnNoticePublished(Subscription):

@@ -61,7 +61,7 @@ class Cohort:
 
     def __post_init__(self) -> None:
         self._waiting: deque[Event] = deque()
-        # Whether a piece of the scheduler's was asked for, to run what waits.
+        # Whether the scheduler has been asked to run what waits.
         self._is_scheduled = False
         self._runner: asyncio.Task[None] | None = None
         self._is_delivering = False
@@ -71,7 +71,7 @@ class Cohort:
     # ---- members
 
     def add(self, member: Member) -> None:
-        """Let `member` hear of the events after its `since`."""
+        """Deliver the events after its `since` to `member`."""
         self._stop_catching_up(member)
         self.live[member] = None
         member.go_live(self)
@@ -89,7 +89,7 @@ class Cohort:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is left."""
+        """Whether it has no members."""
         return not self.live and not self.catching_up
 
     def _take_out(self, member: Member) -> None:
@@ -171,7 +171,7 @@ class Cohort:
         self._runner = BegunTask(self._drain(event, outcome), loop=asyncio.get_running_loop())
 
     def stop(self) -> None:
-        """Forget everything; nothing more is delivered."""
+        """Drop members and events; nothing more is delivered."""
         self._waiting.clear()
         if self._runner:
             self._runner.cancel()
@@ -222,7 +222,7 @@ class Cohort:
             return
         delivered = 0
         for count, member in enumerate(list(self.live), 1):
-            # It may have left, or joined after the event, while others were written to.
+            # It may have left, or joined after the event, during the delivery to others.
             if member in self.live and member.since < event.number:
                 self._hand_over(member, event, body)
                 delivered += body is not None

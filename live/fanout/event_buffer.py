@@ -47,7 +47,7 @@ class EventBuffer:
         self._reads: SingleFlight[list[Event]] = SingleFlight()
 
     def start_over(self, epoch: int, position: int) -> None:
-        """Be another log, or go on at another place of it."""
+        """Continue with another log, or at another place of the same one."""
         if epoch != self.epoch:
             self._events.clear()
             self._reads.forget()

@@ -30,7 +30,7 @@ RETRY_SECONDS = 0.2
 
 
 class Taker(Protocol):
-    """What becomes of the records."""
+    """What handles the records."""
 
     def take(self, epoch: int, number: int, packed: bytes) -> None:
         """Handle the next record; must neither wait nor raise."""
@@ -64,7 +64,7 @@ class Follower:
     async def hear(self, message: LogGrew) -> None:
         """Take the records that a message brings (see live.log.append), or have them read."""
         end = Cursor(message["epoch"], message["last"])
-        # Who rings a doorbell is asked for nothing more: the log has what happened.
+        # With "doorbell", records come from the log only.
         records = [] if conf.BROADCAST == "doorbell" else message["records"]
         if self._end is None or end.epoch != self._end.epoch:
             self._look.set()
@@ -81,7 +81,7 @@ class Follower:
     def _keep(self, first: int, records: Sequence[bytes]) -> None:
         if len(self._early) < MOST_EARLY:
             self._early.update(enumerate(records, first))
-        if not records:  # a doorbell
+        if not records:  # it only says that there are some
             self._look.set()
         elif self._patience is None:
             loop = asyncio.get_running_loop()

@@ -27,7 +27,7 @@ from live.log.records import Kind, Record
 
 logger = logging.getLogger(__name__)
 
-# A subscriber is told rather than kept waiting where the database stays away.
+# Where the database stays away, a subscriber gets an error instead of waiting.
 READY_SECONDS = 5
 
 
@@ -35,16 +35,16 @@ class Socket(Protocol):
     """What the hub knows of a client's socket."""
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:
-        """Somebody's rights changed (None: anybody's may have); must not wait."""
+        """Note that a user's rights changed (None: any user's may have); must not wait."""
 
     def kicked(self, user_ids: frozenset[int]) -> None:
         """These users' sockets are to end."""
 
     def events_lost(self) -> None:
-        """Events are gone that nobody can be told of any more: the client has to start anew."""
+        """Events are lost: the client has to start anew."""
 
     def fail(self, error: Exception) -> None:
-        """Close, since the socket could not do what it was told."""
+        """Close, because one of the calls above failed."""
 
 
 class Hub:
@@ -76,7 +76,7 @@ class Hub:
     # ---- sockets
 
     def enter(self, socket: Socket) -> None:
-        """Count `socket` in; the first one makes the hub listen."""
+        """Add `socket`; the first one makes the hub listen."""
         self.sockets.add(socket)
         metrics.sockets.inc()
         if not self._tasks:
@@ -91,7 +91,7 @@ class Hub:
             self._tasks = [loop.create_task(keep_running(*one)) for one in work.items()]
 
     async def leave(self, socket: Socket) -> None:
-        """Count `socket` out; with the last one the hub stops listening."""
+        """Remove `socket`; with the last one the hub stops listening."""
         if socket not in self.sockets:
             return
         self.sockets.discard(socket)
@@ -122,7 +122,7 @@ class Hub:
         return self.log if durable else self.transient
 
     def join(self, member: Member, key: Hashable, run: Run) -> None:
-        """Register a subscription: it hears of every event after its `since`."""
+        """Register a subscription: it gets every event after its `since`."""
         if member.join():
             metrics.subscriptions.inc()
             self._place(member, key, run)
@@ -186,7 +186,7 @@ class Hub:
         """Go on after `end` of the log (see Follower)."""
         self.log.start_over(*end)
         metrics.position.set(end.number)
-        # What anybody may do could have changed unheard.
+        # Changes of rights may have been missed.
         rights_cache.clear()
         if missed:
             self._tell_sockets(lambda socket: socket.events_lost())
@@ -239,7 +239,7 @@ class Hub:
             try:
                 tell(socket)
             except Exception as error:
-                # The others must know: one of them may show what its user may see no more.
+                # The other sockets must be called: one may show what its user may no longer see.
                 logger.error("A socket was not told: %s", type(error).__name__)
                 socket.fail(error)
 

@@ -1,4 +1,4 @@
-"""Hears what processes announce by the channel layer; nobody relies on hearing all of it."""
+"""Receives what processes announce by the channel layer, which may lose messages."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from live.log.records import Record
 
 logger = logging.getLogger(__name__)
 
-# What joining a channel layer, or leaving it, may take.
+# Seconds that joining a channel layer, or leaving it, may take.
 JOIN_SECONDS = 2
 
 
@@ -50,7 +50,7 @@ class Listener:
 
     async def _join_and_read(self) -> None:
         layer = get_channel_layer()
-        # A broker that hangs answers nothing, not even with an error.
+        # A broker that hangs gives no answer, not even an error.
         async with asyncio.timeout(JOIN_SECONDS):
             channel = await layer.new_channel(HUB_CHANNEL)
             await layer.group_add(HUB_GROUP, channel)
@@ -60,7 +60,7 @@ class Listener:
             outage.channel_layer.succeeded()
             while True:
                 await self.hear(await layer.receive(channel))
-                # A layer that holds a burst would never let go of the loop.
+                # A layer that holds a burst returns without waiting: the loop would never turn.
                 await asyncio.sleep(0)
         finally:
             with contextlib.suppress(Exception):

@@ -74,7 +74,7 @@ class Member:
         return True
 
     def go_live(self, cohort: Any) -> None:
-        """Hear of the events after `since` from `cohort`."""
+        """Get the events after `since` from `cohort`."""
         self.state, self.cohort, self._task = State.LIVE, cohort, None
 
     def catch_up(self, cohort: Any, task: "asyncio.Task[None]") -> None:
@@ -86,7 +86,7 @@ class Member:
         return task is not None and self._task is task
 
     def suspend(self) -> None:
-        """Get nothing for the time being; what comes meanwhile waits in the source."""
+        """Get nothing for now; events wait in the source meanwhile."""
         self._leave()
         self.state = State.SUSPENDED
 
@@ -103,5 +103,5 @@ class Member:
     # ---- events
 
     def leaves_out(self, event: Event) -> bool:
-        """Whether the event is not told to its client: the one that caused it."""
+        """Whether the event is withheld from its client, which caused it."""
         return event.excluded == self.receiver.channel_name

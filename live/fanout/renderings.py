@@ -1,4 +1,4 @@
-"""Notifications that were made lately, for those of a cohort who are not up to date."""
+"""A cohort's newest notifications, for its members that are not up to date."""
 
 import asyncio
 from collections import OrderedDict
@@ -25,7 +25,7 @@ class Renderings:
             self._kept.popitem(last=False)
 
     def forget(self) -> None:
-        """Keep nothing any more: nobody will ask."""
+        """Drop what is kept: nobody will ask for it."""
         self._kept.clear()
 
     async def get(

@@ -25,7 +25,7 @@ class Resume:
         cursor = decode(after)
         if cursor.epoch == self._buffer.epoch and self._buffer.holds(cursor.number):
             return cursor.number
-        # Those who come together share a look; who is refused by it may be newer than it.
+        # Clients that come together share one read; a cursor newer than that read needs another.
         found = (await self._looks.do(None, self._extent)).reaches(cursor)
         if not found and not (await self._extent()).reaches(cursor):
             raise CursorExpired()

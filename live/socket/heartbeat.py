@@ -6,7 +6,7 @@ from enum import Enum, auto
 from live.conf import conf
 from live.socket.close_codes import IDLE, NO_INIT, NO_PONG, TOO_SLOW, Close
 
-# Pings without an answer after which the client is taken for gone. Not a setting: how often
+# After this many pings without an answer, the client counts as gone. Not a setting: how often
 # they are sent is one.
 UNANSWERED = 2
 

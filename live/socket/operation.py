@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Application(Protocol):
-    """What the application's consumer says of operations."""
+    """The application's settings and hooks for operations."""
 
     schema: graphene.Schema
     middleware_manager: MiddlewareManager
@@ -39,7 +39,7 @@ class Application(Protocol):
 
 
 class Host(Protocol):
-    """What an operation is given of its socket."""
+    """What an operation needs of its socket."""
 
     scope: dict[str, Any]
     channel_name: str
@@ -51,7 +51,7 @@ class Host(Protocol):
 
     @property
     def application(self) -> Application:
-        """What the application says of operations."""
+        """The application's settings and hooks for operations."""
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Any:
         """Start work that goes on to its end, also without the socket."""
@@ -88,7 +88,7 @@ class Operation:
     # ---- running
 
     async def run(self, payload: dict[str, Any]) -> None:
-        """Run the request in `payload`; whatever goes wrong is told to the client, masked."""
+        """Run the request in `payload`; the client gets every error, masked."""
         # For this task and the threads it uses; over HTTP, Django's middleware does it.
         translation.activate(self._host.scope["language"])
         try:
@@ -96,7 +96,7 @@ class Operation:
             request = Request.from_payload(payload)
             schema = self._host.application.schema
             document = await prepare(schema, request.query, self._host.client)
-            # Both take their time: rights may have changed, or the client lost interest.
+            # Meanwhile rights may have changed, or the client may have completed it.
             await self._host.rights.settled()
             if self.ended:
                 return
@@ -160,7 +160,7 @@ class Operation:
             if opened.after is not None:
                 since = await self._host.hub.find(opened.after)
         while looks != self._host.rights.looks and not self.ended:
-            # Rights changed meanwhile, and this was no member yet that could be suspended.
+            # Rights changed meanwhile, and there was no member yet to suspend.
             looks = self._host.rights.looks
             await self._host.rights.settled()
             await opened.authorize()
@@ -217,11 +217,11 @@ class Operation:
         return self._host.channel_name
 
     def deliver(self, body: Body) -> bool:
-        """Send a notification's JSON; False: the client does not take it just now."""
+        """Send a notification's JSON; return False where the queue to the client is full."""
         return self._replies.notify(body)
 
     async def room(self) -> None:
-        """Return when the client has taken some of what waits for it."""
+        """Return when the queue to the client has room again."""
         await self._replies.room()
 
     def ended_by_server(self) -> None:
@@ -231,13 +231,13 @@ class Operation:
     # ---- ending
 
     def fail(self, errors: Iterable[Exception]) -> None:
-        """End with errors, as an operation that was not run, or not run on."""
-        # Also for who is gone: an error of ours is to be in the log.
+        """End with errors: the operation did not run, or cannot continue."""
+        # Also where the client is gone: an error of ours must be in the log.
         formatted = [format_error(error) for error in errors]
         self._finish(lambda: self._replies.refuse(formatted))
 
     def stop(self) -> None:
-        """End without a word: the client completed it, or is gone."""
+        """End without a message: the client completed it, or is gone."""
         self._finish(None)
 
     def _send_result(self, result: ExecutionResult) -> None:
@@ -272,7 +272,7 @@ class Operation:
 
 
 def _confirmation(given: dict[str, Any]) -> dict[str, Any]:
-    # Its errors are written for clients, not met: they are told as the library tells them.
+    # These errors are raised for clients on purpose: they have the library's form.
     tell = GraphqlWsConsumer._format_error
     errors = [tell(e) if isinstance(e, Exception) else e for e in given.get("errors") or ()]
     return response(given.get("data"), errors)

@@ -76,7 +76,7 @@ Action = Close | Reply | Initialise | Start | Stop | Ignore
 
 
 class State(enum.Enum):
-    """How far a connection has come."""
+    """The state of a connection."""
 
     NEW = "new"
     INITIALISING = "initialising"
@@ -104,7 +104,7 @@ class Connection:
         return getattr(self, f"_on_{message.type}")(message)
 
     def acknowledge(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Take the client; return the message that tells it."""
+        """Accept the client; return the message that says so."""
         self.state = State.ACKNOWLEDGED
         return {"type": "connection_ack", "payload": payload}
 
@@ -129,7 +129,7 @@ class Connection:
         return {"type": "data" if self.is_legacy else "next", "id": id, "payload": payload}
 
     def next_prefix(self, id: str) -> Prefix:
-        """Return what stands before the payload in a message with a notification.
+        """Return the part of a notification's message that is before the payload.
 
         The payload's JSON and NEXT_END follow: the same for all who are told.
         """

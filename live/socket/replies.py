@@ -22,7 +22,7 @@ class Replies:
         self._queue.put(encode(self._protocol.next(self._id, response)))
 
     def refuse(self, errors: list[Any]) -> None:
-        """Send why the operation does not run, or not on, as formatted errors; nothing follows."""
+        """Send formatted errors: the operation did not run, or cannot continue. Nothing follows."""
         self._queue.put(encode(self._protocol.error(self._id, errors)))
 
     def complete(self) -> None:
@@ -32,14 +32,14 @@ class Replies:
     # ---- notifications
 
     def expect_notifications(self, limit: int | None) -> None:
-        """Get ready to notify; of a client that is slow, only `limit` wait, the newest."""
+        """Prepare for notifications; for a slow client, only the newest `limit` of them wait."""
         self._prefix = self._protocol.next_prefix(self._id)
         self._newest = (self._id, limit) if limit else None
 
     def notify(self, body: Body) -> bool:
-        """Send a notification; return False where it has no room just now."""
+        """Send a notification; return False where the queue is full."""
         return self._queue.put_shared(self._prefix, body, newest=self._newest)
 
     async def room(self) -> None:
-        """Return when there may be room again."""
+        """Return when the queue may have room again."""
         await self._queue.room()

@@ -10,7 +10,7 @@ from live.identity import identify
 
 
 class Owner(Protocol):
-    """What depends on the rights: a session."""
+    """What depends on the rights: the socket's session."""
 
     scope: dict[str, Any]
 
@@ -21,30 +21,30 @@ class Owner(Protocol):
         """Deliver nothing until `reauthorize`."""
 
     def user_changed(self) -> None:
-        """The scope has another user, or the same read anew."""
+        """The scope's user was replaced, by another one or by the same one read again."""
 
     async def reauthorize(self) -> bool:
         """Go on with what the user may still see; return False where nothing is left of it."""
 
     def forbid(self) -> None:
-        """Close: the client has lost what it had."""
+        """Close: the client lost its rights."""
 
     def fail(self, error: Exception) -> None:
         """Close: it cannot be known what the client may do."""
 
 
 class Rights:
-    """One socket's looks at its user's rights; until one is done, its events wait."""
+    """Checks the rights of one socket's user; the socket's events wait for a check to end."""
 
     __slots__ = ("_looking", "_owner", "looks")
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self.looks = 0  # how often they have come to be looked at again
+        self.looks = 0  # the number of checks that were asked for
         self._looking: asyncio.Task[None] | None = None
 
     def changed(self, user_ids: frozenset[int] | None) -> None:
-        """Look again if it is about the socket's user (None: about anybody)."""
+        """Check again if `user` is the socket's (None: anybody)."""
         mine = identify.user_id(self._owner.scope)
         if user_ids is None or mine in user_ids:
             self._look_again(was=mine)
@@ -56,12 +56,12 @@ class Rights:
         self._look_again(was=mine if mine == getattr(before, "pk", None) else None)
 
     async def settled(self) -> None:
-        """Return when it is known what the user may do: not while that is being looked at."""
+        """Return when it is known what the user may do: not during a check."""
         while self._looking and not self._looking.done():
             await asyncio.wait([self._looking])
 
     def stop(self) -> None:
-        """Look no further."""
+        """Stop checking."""
         if self._looking:
             self._looking.cancel()
 
@@ -82,7 +82,7 @@ class Rights:
                 outage.database.failed(error)
                 await asyncio.sleep(outage.RETRY_SECONDS)
             except Exception as error:
-                # What is withheld would stay so, and nobody would know.
+                # Otherwise its events would be withheld for ever, and nobody would know.
                 self._owner.fail(error)
                 return
 

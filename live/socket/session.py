@@ -41,7 +41,7 @@ _unfinished: set[asyncio.Task[None]] = set()
 
 
 class Application(operations.Application, Protocol):
-    """What the application's consumer says of its sockets."""
+    """The application's settings and hooks for its sockets."""
 
     send_ping_every: float | None
     connection_init_wait_timeout: float | None
@@ -53,7 +53,7 @@ class Application(operations.Application, Protocol):
 
 
 class Session:
-    """What a client sends is taken by `receive`; what it is told goes through `send_queue`.
+    """`receive` takes what the client sends; `send_queue` carries what is sent to it.
 
     Args:
         application: the consumer.
@@ -87,7 +87,7 @@ class Session:
             time.monotonic(),
             ping_every=application.send_ping_every,
             init_timeout=application.connection_init_wait_timeout,
-            # Its `ka` has no answer.
+            # A client does not answer the legacy protocol's `ka`.
             answers_pings=not protocol.is_legacy,
         )
         extension = (scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
@@ -104,7 +104,7 @@ class Session:
         self._initialising: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Be one of the hub's sockets, from the moment it is accepted."""
+        """Register the socket with the hub, from the moment it is accepted."""
         self.hub.enter(self)
         self._look_again_if_later(self.scope.get("looked_at", rights_cache.clearings()))
 
@@ -120,7 +120,7 @@ class Session:
     # ---- what comes in
 
     async def receive(self, text: str | None) -> None:
-        """Take one frame (None for a binary one); nothing in it can raise out of here."""
+        """Handle one frame (None for a binary one). Raises nothing, whatever the frame holds."""
         if self.closed:
             return
         self.heartbeat.heard()
@@ -174,7 +174,7 @@ class Session:
         try:
             await self._admit(payload)
         except Exception as error:
-            # Our own errors are written for the client; what else goes wrong is not told.
+            # The client sees the text of our own errors only; other errors are masked.
             why = str(error.message) if isinstance(error, Refusal) else None
             message, close = self.protocol.reject(why)
             if message is not None:
@@ -202,7 +202,7 @@ class Session:
             self.confirms_subscriptions = True
 
     def _look_again_if_later(self, looked_at: int) -> None:
-        # Nobody was behind the socket yet for whom the hub could have told of a change.
+        # The socket had no user yet: the hub could not announce a change of the user's rights.
         if looked_at != rights_cache.clearings():
             self.rights_changed(None)
 
@@ -211,7 +211,7 @@ class Session:
     async def _start(self, id: str, payload: dict[str, Any]) -> None:
         replies = Replies(id, self.protocol, self.send_queue)
         operation = self.operations[id] = Operation(self, id, replies)
-        # Those that are being opened go beyond it: a client comes back with all at once.
+        # Subscriptions that are being opened do not count: a client reopens all of them at once.
         if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET + conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
             operation.fail([TooManyOperations(limit="operations_per_socket")])
             return
@@ -245,19 +245,19 @@ class Session:
     # ---- closing
 
     def fail(self, error: Exception) -> None:
-        """Close the socket, of which something failed that its client cannot be told."""
+        """Close the socket after a failure that no message can report to its client."""
         self.close_with(close_codes.FAILED, cause=error)
 
     def forbid(self) -> None:
-        """Close the socket, whose client has lost what it had."""
+        """Close the socket because its client lost its rights."""
         self.close_with(close_codes.FORBIDDEN)
 
     def close_with(self, close: Close, cause: BaseException | None = None) -> None:
-        """Close the socket, after what was sent before."""
+        """Close the socket after the messages that were sent before."""
         if not self.closed:
             self.closed = True
             metrics.closes.labels(code=int(close.code)).inc()
-            # Of a cause only its type: its text may quote the client, or a patient.
+            # Only the cause's type is logged: its text may quote the client, or a patient.
             why = f"{close.reason} ({type(cause).__name__})" if cause else close.reason
             level = logging.ERROR if close.code is CloseCode.INTERNAL_ERROR else logging.DEBUG
             logger.log(level, "Closing a socket with %d: %s", close.code, why)
@@ -280,7 +280,7 @@ class Session:
     def _too_slow(self) -> None:
         self.close_with(close_codes.TOO_SLOW)
 
-    # ---- what the hub tells
+    # ---- what the hub calls
 
     def beat(self, now: float) -> None:
         """Do what is due at `now`, of time.monotonic; called twice a second."""
@@ -302,13 +302,13 @@ class Session:
         self.send_queue.put(encode(self.protocol.ping()))
 
     def events_lost(self) -> None:
-        """Close the socket if it watches: events are gone that it was to get."""
+        """Close the socket if it has subscriptions: events that they should get are lost."""
         if self.quota.subscriptions:
-            # What comes after the gap would have the client believe that there was none.
+            # Events after the gap would make the client believe that there was no gap.
             self.suspend()
             self.close_with(close_codes.EVENTS_LOST)
         else:
-            # Changes of rights may be gone, too.
+            # Changes of rights may be lost, too.
             self.rights_changed(None)
 
     def kicked(self, user_ids: frozenset[int]) -> None:
@@ -318,10 +318,10 @@ class Session:
             self.close_with(close_codes.KICKED)
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:
-        """Withhold what comes until it is known what the user may see now."""
+        """Withhold events until it is known what the user may see now."""
         self.rights.changed(user_ids)
 
-    # ---- what its rights tell
+    # ---- what its rights call
 
     def suspend(self) -> None:
         """Deliver nothing until the operations are authorized again."""

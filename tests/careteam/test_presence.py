@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db.models.functions import Now
 
-from careteam.lease import Lease
+from careteam.lease import current_lease
 from careteam.models import Presence, PresenceLease
 from tests.careteam.sockets import SocketOf
 from tests.live.wire import codes
@@ -136,7 +136,7 @@ async def test_the_lease_is_renewed_while_somebody_is_present(visitor, quick):
         await join(wire)
         first = (await PresenceLease.objects.aget()).renewed_at
         await until(lambda: PresenceLease.objects.get().renewed_at > first)
-        heartbeat = Lease.current()._beating
+        heartbeat = current_lease()._beating
         assert not heartbeat.done()
     await until(lambda: not Presence.objects.exists())
     await asyncio.wait([heartbeat], timeout=SECONDS)
@@ -172,12 +172,12 @@ async def _hand_over(name, lease):
     """Let somebody have been present by a process that does not renew its lease."""
 
     def hand_over():
-        for context, seat in list(Lease._leases[loop]._seats.items()):
+        for context, seat in list(lease_here._seats.items()):
             if seat.name == name:
-                del Lease._leases[loop]._seats[context]
+                del lease_here._seats[context]
         Presence.objects.filter(name=name).update(lease_id=lease)
 
-    loop = asyncio.get_running_loop()
+    lease_here = current_lease()
     await sync_to_async(hand_over)()
 
 
