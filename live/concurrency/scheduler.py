@@ -133,6 +133,6 @@ class Scheduler:
 def _call(work: Callable[[], None]) -> None:
     try:
         work()
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         # Those who wait are still to be served. Its text may quote a patient.
         logger.error("Scheduled work failed: %s", type(error).__name__)

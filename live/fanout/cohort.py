@@ -200,6 +200,9 @@ class Cohort:
             for _ in self._deliver(event, result):
                 await self.scheduler.turn(Rank.LIVE)
             self._done = event.number
+            if self._waiting and self.scheduler.is_over:
+                # Also an asynchronous `publish` may have let the loop turn at no time.
+                await self.scheduler.turn(Rank.LIVE)
             if not self._waiting:
                 return
             event = self._waiting.popleft()
@@ -210,6 +213,9 @@ class Cohort:
             return ExecutionResult()
         try:
             return self.run(event)
+        except asyncio.CancelledError:
+            # What `publish` asked for was cancelled; nothing that runs this was.
+            return failure(RuntimeError("publish was cancelled"))
         except Exception as error:
             return failure(error)
 

@@ -142,16 +142,17 @@ async def test_what_is_called_shares_a_piece_until_that_is_over(queue, monkeypat
     assert len(set(queue.at)) == 5
 
 
-async def test_work_that_raises_holds_nobody_up_and_is_not_quoted(queue, caplog):
+@pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])
+async def test_work_that_raises_holds_nobody_up_and_is_not_quoted(queue, caplog, error):
     def fail():
-        raise ValueError("Ada Lovelace")
+        raise error("Ada Lovelace")
 
     queue.turns.call(fail)
     queue.call("next")
     queue.wait("last")
     await queue.all_had()
     assert queue.had == ["next", "last"]
-    assert "Scheduled work failed: ValueError" in caplog.text
+    assert f"Scheduled work failed: {error.__name__}" in caplog.text
     assert "Ada" not in caplog.text
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from itertools import pairwise
 
 import pytest
 from graphql import ExecutionResult, GraphQLError
 
+from live.concurrency import scheduler
 from live.errors import Forbidden
 from live.log.events import Event
 from tests.live.engine import Echo, make_event, result, until
@@ -27,6 +29,10 @@ async def be_cancelled(event):
     await waited_for
 
 
+def be_cancelled_at_once(event):
+    raise asyncio.CancelledError
+
+
 def partial_result(event):
     error = GraphQLError("", path=["event", "name"], original_error=KeyError(SECRET))
     return ExecutionResult({"event": {"name": None}}, [error])
@@ -36,7 +42,7 @@ def no_json(event):
     return result({"when": object()})
 
 
-FAILING = [raise_error, raise_later, be_cancelled, partial_result, no_json]
+FAILING = [raise_error, raise_later, be_cancelled, be_cancelled_at_once, partial_result, no_json]
 
 
 @pytest.mark.parametrize("run", FAILING)
@@ -94,3 +100,23 @@ async def test_a_receiver_that_raises_is_ended_and_the_others_go_on(caplog):
     assert other.got == [1, 2]
     assert len(cohort.live) == 1
     assert SECRET not in caplog.text
+
+
+async def test_what_waits_does_not_hold_the_loop_where_a_run_only_looks_asynchronous(monkeypatch):
+    """An async `publish` that awaits nothing never lets the loop turn by itself."""
+    monkeypatch.setattr(scheduler, "LONGEST_SECONDS", 0)
+    ran = []
+
+    async def run(event):
+        ran.append(event.number)
+        return result(event.number)
+
+    cohort = make(run)
+    (client,) = add(cohort)
+    give(cohort, *range(1, 101))
+    turns = [len(ran)]
+    while len(client.got) < 100:
+        await asyncio.sleep(0)
+        turns.append(len(ran))
+    assert client.got == list(range(1, 101))
+    assert max(after - before for before, after in pairwise(turns)) <= 2
