@@ -30,7 +30,6 @@ class Heartbeat:
 
     Args:
         now: when the socket was accepted.
-        ping_every: seconds between pings; None or 0 is never.
         init_timeout: seconds for `connection_init`; None or 0 is without end.
         answers_pings: whether the subprotocol has an answer to pings. The legacy one has none:
             there, the ASGI server's own WebSocket pings tell.
@@ -50,12 +49,11 @@ class Heartbeat:
         self,
         now: float,
         *,
-        ping_every: float | None,
         init_timeout: float | None,
         answers_pings: bool,
     ) -> None:
         self._opened_at = self._active_at = now
-        self._ping_every, self._init_timeout = ping_every, init_timeout
+        self._ping_every, self._init_timeout = 0.0, init_timeout
         self._answers_pings = answers_pings
         self._due: float | None = None  # of the next ping
         self._unanswered = 0
@@ -68,11 +66,11 @@ class Heartbeat:
         """An operation ended: the socket is in use."""
         self._active_at = now
 
-    def initialised(self, now: float) -> None:
-        """The connection was acknowledged: pings begin."""
+    def initialised(self, now: float, ping_every: float | None) -> None:
+        """The connection was acknowledged: pings begin, each so many seconds (None or 0: never)."""
         self.active(now)
-        if self._ping_every:
-            self._due = now + self._ping_every
+        if ping_every:
+            self._ping_every, self._due = ping_every, now + ping_every
 
     def beat(
         self, now: float, *, is_new: bool, is_used: bool, stuck_for: float
@@ -100,5 +98,5 @@ class Heartbeat:
             if self._unanswered >= UNANSWERED:
                 return Overdue("pong", NO_PONG)
             self._unanswered += 1
-        self._due = now + (self._ping_every or 0)
+        self._due = now + self._ping_every
         return Ping.DUE

@@ -31,6 +31,7 @@ class Application(Protocol):
 
     schema: graphene.Schema
     middleware_manager: MiddlewareManager
+    confirm_subscriptions: bool
     subscription_confirmation_message: dict[str, Any]
     warn_operation_timeout: float | None
 
@@ -47,7 +48,6 @@ class Host(Protocol):
     hub: Hub
     quota: Quota
     rights: Rights
-    confirms_subscriptions: bool
 
     @property
     def application(self) -> Application:
@@ -177,7 +177,7 @@ class Operation:
         source = self._host.hub.source(opened.subscription_class.durable)
         place = source.position if since is None else since
         self.member = Member(self, frozenset(opened.groups), source, place, opened.limit)
-        if self._host.confirms_subscriptions:
+        if self._host.application.confirm_subscriptions:
             given = self._host.application.subscription_confirmation_message
             self._replies.result(_confirmation(given))
         self._host.hub.join(self.member, key, cohort_run)

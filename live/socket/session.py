@@ -46,7 +46,6 @@ class Application(operations.Application, Protocol):
     send_ping_every: float | None
     connection_init_wait_timeout: float | None
     strict_ordering: bool
-    confirm_subscriptions: bool
 
     async def on_connect(self, payload: Any) -> None:
         """Admit the client; raise to refuse it."""
@@ -65,6 +64,25 @@ class Session:
         close: closes the socket, with a code and a reason.
     """
 
+    __slots__ = (
+        "_close",
+        "_initialising",
+        "_messages",
+        "_tasks",
+        "application",
+        "channel_name",
+        "client",
+        "closed",
+        "heartbeat",
+        "hub",
+        "operations",
+        "protocol",
+        "quota",
+        "rights",
+        "scope",
+        "send_queue",
+    )
+
     def __init__(
         self,
         application: Application,
@@ -79,13 +97,11 @@ class Session:
         self.protocol, self.client, self._close = protocol, client, close
         self.hub = Hub.current()
         self.closed = False
-        self.confirms_subscriptions = application.confirm_subscriptions
         self.quota = Quota()
         self.rights = Rights(self)
         self.operations: dict[str, Operation] = {}
         self.heartbeat = Heartbeat(
             time.monotonic(),
-            ping_every=application.send_ping_every,
             init_timeout=application.connection_init_wait_timeout,
             # A client does not answer the legacy protocol's `ka`.
             answers_pings=not protocol.is_legacy,
@@ -100,7 +116,7 @@ class Session:
             write=extension.get("write"),
         )
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = 0  # of `spawn`, not yet done
         self._initialising: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -163,10 +179,14 @@ class Session:
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Start work that goes on to its end, also without the socket."""
         task = asyncio.get_running_loop().create_task(work)
-        for holder in (self._tasks, _unfinished):
-            holder.add(task)
-            task.add_done_callback(holder.discard)
+        self._tasks += 1
+        _unfinished.add(task)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks -= 1
+        _unfinished.discard(task)
 
     # ---- admission
 
@@ -175,16 +195,16 @@ class Session:
             await self._admit(payload)
         except Exception as error:
             # The client sees the text of our own errors only; other errors are masked.
-            why = str(error.message) if isinstance(error, Refusal) else None
-            message, close = self.protocol.reject(why)
+            is_told = isinstance(error, Refusal)
+            message, close = self.protocol.reject(str(error) if is_told else None)
             if message is not None:
                 self.send_queue.put(encode(message))
-            self.close_with(close, cause=error.__cause__ or error)
+            self.close_with(close, cause=error.__cause__ if is_told else error)
             return
         every = self.application.send_ping_every
         acknowledgement = {"server": "Wardcast", "version": VERSION, "ping": every}
         self.send_queue.put(encode(self.protocol.acknowledge(acknowledgement)))
-        self.heartbeat.initialised(time.monotonic())
+        self.heartbeat.initialised(time.monotonic(), every)
         if every and self.protocol.is_legacy:
             self._ping()  # legacy clients expect one at once
 
@@ -195,11 +215,11 @@ class Session:
         try:
             await self.application.on_connect(payload)
         except LiveError as error:
-            raise Refusal(error.message) from error
+            raise Refusal(str(error.message)) from error
         self.user_changed()
         self.quota.check_sockets()
         if payload.get("confirmSubscriptions") is True:
-            self.confirms_subscriptions = True
+            self.application.confirm_subscriptions = True
 
     def _look_again_if_later(self, looked_at: int) -> None:
         # The socket had no user yet: the hub could not announce a change of the user's rights.
@@ -211,8 +231,8 @@ class Session:
     async def _start(self, id: str, payload: dict[str, Any]) -> None:
         replies = Replies(id, self.protocol, self.send_queue)
         operation = self.operations[id] = Operation(self, id, replies)
-        # Subscriptions that are being opened do not count: a client reopens all of them at once.
-        if len(self._tasks) >= conf.MAX_OPERATIONS_PER_SOCKET + conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
+        # The bound has room for all subscriptions: a client reopens all of them at once.
+        if self._tasks >= conf.MAX_OPERATIONS_PER_SOCKET + conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
             operation.fail([TooManyOperations(limit="operations_per_socket")])
             return
         await self._in_order(self.spawn(self._run(operation, payload)))
@@ -345,7 +365,3 @@ class Session:
 
 class Refusal(Exception):
     """The application refused a client, by an error whose text is written for it."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message

@@ -15,9 +15,8 @@ class Opened:
         self.now = START
         self.is_new, self.is_used, self.stuck_since = True, False, None
         self.pings, self.closed = 0, None
-        self.heart = Heartbeat(
-            self.now, ping_every=ping, init_timeout=init_timeout, answers_pings=answers
-        )
+        self.ping = ping
+        self.heart = Heartbeat(self.now, init_timeout=init_timeout, answers_pings=answers)
 
     def wait(self, seconds):
         """Let seconds pass, beat by beat, until it is closed."""
@@ -34,7 +33,7 @@ class Opened:
     def initialise(self):
         """Send connection_init, and be admitted."""
         self.is_new = False
-        self.heart.initialised(self.now)
+        self.heart.initialised(self.now, self.ping)
 
 
 @pytest.fixture

@@ -215,6 +215,28 @@ async def test_pings_can_be_switched_off():
         assert (await wire.receive())["payload"]["ping"] is None
 
 
+@pytest.mark.usefixtures("quick")
+async def test_on_connect_may_set_how_often_pings_come():
+    class Pinging(Consumer):
+        send_ping_every = None
+
+        async def on_connect(self, payload):
+            self.send_ping_every = 0.01
+
+    async with connect(Pinging) as wire:
+        assert (await wire.ended()).code == 4410  # none was answered
+        assert wire.frames[1:] == ['{"type":"ping"}'] * 2
+
+
+async def test_on_connect_may_have_subscriptions_confirmed(subprotocol):
+    class Confirming(Consumer):
+        async def on_connect(self, payload):
+            self.confirm_subscriptions = True
+
+    async with connect(Confirming, subprotocol, init={"confirmSubscriptions": False}) as wire:
+        assert await wire.subscribe("subscription { onSharedWord { word } }") == []
+
+
 async def test_a_slow_operation_is_a_warning_that_does_not_quote_the_client(caplog):
     class Warned(Consumer):
         warn_operation_timeout = 0
@@ -231,6 +253,18 @@ async def test_a_slow_operation_is_a_warning_that_does_not_quote_the_client(capl
 
 
 # ---- refusals
+
+
+async def test_the_log_names_what_on_connect_raised_not_its_cause(caplog):
+    class Failing(Consumer):
+        async def on_connect(self, payload):
+            raise RuntimeError("Ada") from ValueError("Lovelace")
+
+    caplog.set_level("DEBUG", "live.socket.session")
+    async with connect(Failing, init=False) as wire:
+        await wire.send(type="connection_init")
+        assert (await wire.ended()).code == 4403
+    assert "The connection was refused (RuntimeError)" in caplog.text
 
 
 @pytest.mark.parametrize(
