@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models, router, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Length
@@ -15,6 +15,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from live.log.append import one_batch
+from patients.constraints import satisfies
 from patients.functions import Strip
 from patients.icd10 import short_name, shown_name
 from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here
@@ -220,7 +221,8 @@ class Patient(models.Model):
             # The checks rely on it, so it has to be that of this save.
             kwargs["update_fields"] = {*kwargs["update_fields"], "recorded_on"}
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
+        # Without a savepoint, as Django's: where it fails, what is around it rolls back.
+        with transaction.atomic(using=using, savepoint=False):
             if self.pk is not None:
                 rows = Patient._base_manager.using(using).select_for_update()
                 self.before = rows.filter(pk=self.pk).first()
@@ -255,6 +257,34 @@ class Patient(models.Model):
     def _value(self, field: models.Field) -> Any:
         # A date may be assigned as a string, which a save takes too.
         return field.to_python(getattr(self, field.attname))
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Check the fields, as Django's; a category that was read is not asked for once more."""
+        category = self._state.fields_cache.get("category")
+        known = ["category"] if category is not None and category.pk is not None else []
+        super().clean_fields(exclude=[*(exclude or ()), *known])
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check the constraints, as Django's, in memory but for an external id."""
+        failed = [c for c in self._meta.constraints if not self._satisfies(c, exclude or ())]
+        errors = [
+            ValidationError(c.get_violation_error_message(), code=c.violation_error_code)
+            for c in failed
+        ]
+        if errors:
+            raise ValidationError({NON_FIELD_ERRORS: errors})
+
+    def _satisfies(self, constraint: models.BaseConstraint, exclude: Collection[str]) -> bool:
+        if isinstance(constraint, models.CheckConstraint):
+            return satisfies(self, constraint.name, exclude)
+        # Without an external id there is nothing to ask for.
+        return "external_id" in exclude or not self.external_id or self._has_own_external_id()
+
+    def _has_own_external_id(self) -> bool:
+        others = Patient._base_manager.using(router.db_for_write(Patient, instance=self))
+        # The index leaves the empty one out, so the question has to as well.
+        same = others.filter(external_id=self.external_id).exclude(external_id="")
+        return not same.exclude(pk=self.pk).exists()
 
     def clean(self) -> None:
         """Trim the name; raise ValidationError on a discharge before the admission."""

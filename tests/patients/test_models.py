@@ -5,8 +5,11 @@ import datetime
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.forms import modelform_factory
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from patients.forms import PatientForm
 from patients.models import Patient
@@ -106,6 +109,50 @@ def test_a_form_takes_a_sound_patient(values):
 def test_full_clean_refuses_it(values, wrong):
     with pytest.raises(ValidationError):
         Patient(**{**values, **wrong[0]}).full_clean()
+
+
+# Texts and times on both sides of each rule.
+PATIENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["Ann", *BLANKS]),
+        "birth_date": st.sampled_from([None, NOW.date(), IN_THE_FUTURE]),
+        "sex": st.sampled_from([*Patient.Sex.values, "m", ""]),
+        "status": st.sampled_from([*Patient.Status.values, "away"]),
+        "admitted_at": st.just(NOW),
+        "discharged_at": st.sampled_from([None, NOW, NOW - datetime.timedelta(seconds=1)]),
+        "external_id": st.sampled_from(["", "taken", "free"]),
+    },
+)
+FIELDS = [field.name for field in Patient._meta.concrete_fields]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(overrides=PATIENTS, exclude=st.sets(st.sampled_from(FIELDS)))
+def test_the_constraints_checked_in_memory_are_the_databases(values, overrides, exclude):
+    patient = Patient(**{**values, "recorded_on": NOW.date(), **overrides})
+    asked = errors_of(lambda: Model.validate_constraints(patient, exclude=exclude))
+    assert errors_of(lambda: patient.validate_constraints(exclude=exclude)) == asked
+
+
+def test_an_external_id_of_its_own_is_no_other_patients(values):
+    taken = Patient.objects.get(external_id="taken")
+    taken.validate_constraints()
+
+
+def test_a_category_that_is_gone_is_refused(values, categories):
+    with pytest.raises(ValidationError) as refused:
+        Patient(**{**values, "category": None, "category_id": 0}).full_clean()
+    assert "category" in refused.value.message_dict
+
+
+def errors_of(check):
+    """Return what `check` finds wrong."""
+    try:
+        check()
+    except ValidationError as error:
+        return error.message_dict
+    return {}
 
 
 @pytest.mark.parametrize(
