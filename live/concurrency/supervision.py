@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from live import metrics
+from live.concurrency.cancellation import is_own_cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +28,8 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
         except Exception as error:
             report_failure(name, error)
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_own_cancellation():
                 raise
-            # Not this task was cancelled, but something that it waited for.
             report_failure(name, error)
         else:
             logger.error("The task %r ended, and starts again", name)

@@ -4,6 +4,7 @@ import asyncio
 
 from live import metrics
 from live.concurrency import outage
+from live.concurrency.cancellation import is_own_cancellation
 from live.concurrency.scheduler import Rank, Scheduler
 from live.fanout.cohort import Cohort
 from live.fanout.event_buffer import Source
@@ -32,20 +33,26 @@ class CatchUp:
         cohort.send_back(member, task)
         metrics.replaying.inc()
 
-    def stop(self, member: Member) -> None:
-        """Count out a member that reads no further; `since` is what it has had."""
+    def count_out(self, member: Member) -> None:
+        """Count a member that reads no further as one less; `since` is what it has had."""
         if member.state is State.CATCHING_UP:
             metrics.replaying.dec()
 
     async def _catch_up(self, member: Member, cohort: Cohort) -> None:
         try:
             await self._read_on(member, cohort)
+        except asyncio.CancelledError:
+            if is_own_cancellation():
+                raise
+            # A read that it shares with others was cancelled.
+            member.receiver.fail([RuntimeError("reading was cancelled")])
+            return
         except Exception as error:
             # The client knows by it that it has to come back.
             member.receiver.fail([error])
             return
         if member.is_read_by(asyncio.current_task()):
-            self.stop(member)
+            self.count_out(member)
             cohort.add(member)
 
     async def _read_on(self, member: Member, cohort: Cohort) -> None:

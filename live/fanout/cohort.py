@@ -16,7 +16,7 @@ from live.concurrency.scheduler import Rank, Scheduler
 from live.execution.response import Body
 from live.fanout.event_buffer import Source
 from live.fanout.member import Member
-from live.fanout.notification import body_of, failure, settled
+from live.fanout.notification import body_of, cancelled, failure, settled
 from live.fanout.renderings import Renderings
 from live.log.events import Event
 
@@ -134,12 +134,13 @@ class Cohort:
                 self.fall_behind(member, self)
             return
         self._waiting.append(event)
-        self._keep_newest()
+        if self.limit is not None:
+            self._keep_newest(self.limit)
         self._schedule()
 
-    def _keep_newest(self) -> None:
+    def _keep_newest(self, limit: int) -> None:
         kept = [index for index, event in enumerate(self._waiting) if not event.ends]
-        if self.limit is not None and len(kept) > self.limit:
+        if len(kept) > limit:
             del self._waiting[kept[0]]
 
     def _schedule(self) -> None:
@@ -183,14 +184,18 @@ class Cohort:
             await self._run_on(event, outcome)
         except Exception as error:
             self._fail(error)
-        self._runner = None
+        finally:
+            self._runner = None
         self._schedule()
 
     def _fail(self, error: Exception) -> None:
         """End the members, so that their clients come back for what they have not had."""
         supervision.report_failure("cohort", error)
         for member in list(self.live):
-            member.receiver.fail([error])
+            try:
+                member.receiver.fail([error])
+            except Exception as failed:
+                supervision.report_failure("cohort", failed)
 
     async def _run_on(
         self, event: Event, outcome: ExecutionResult | Awaitable[ExecutionResult]
@@ -215,7 +220,7 @@ class Cohort:
             return self.run(event)
         except asyncio.CancelledError:
             # What `publish` asked for was cancelled; nothing that runs this was.
-            return failure(RuntimeError("publish was cancelled"))
+            return cancelled()
         except Exception as error:
             return failure(error)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from live import metrics
 from live.concurrency.per_loop import per_loop
 from live.concurrency.scheduler import Scheduler
-from live.concurrency.supervision import keep_running
+from live.concurrency.supervision import keep_running, report_failure
 from live.conf import conf
 from live.errors import Unavailable
 from live.fanout.catch_up import CatchUp
@@ -169,7 +169,7 @@ class Hub:
         cohort: Cohort | None = member.cohort
         if cohort is None:
             return
-        self._catch_up.stop(member)
+        self._catch_up.count_out(member)
         cohort.remove(member)
         if cohort.is_empty:
             cohort.stop()
@@ -250,7 +250,11 @@ class Hub:
         found = (cohort for group in event.groups for cohort in self._groups.get(group, ()))
         for cohort in dict.fromkeys(found):
             if cohort.source is source:
-                cohort.take(event)
+                try:
+                    cohort.take(event)
+                except Exception as error:
+                    # The other cohorts are still to have the event.
+                    report_failure("cohort", error)
 
 
 _hub_of_loop = per_loop(Hub)

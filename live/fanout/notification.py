@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 
 from graphql import ExecutionResult, GraphQLError
 
+from live.concurrency.cancellation import is_own_cancellation
 from live.execution.response import Body, encode, response
 
 
@@ -13,11 +14,9 @@ async def settled(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
     try:
         return await outcome
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if is_own_cancellation():
             raise
-        # What `publish` waited for was cancelled, not this: the next event is to run.
-        return failure(RuntimeError("publish was cancelled"))
+        return cancelled()
     except Exception as error:
         return failure(error)
 
@@ -25,6 +24,11 @@ async def settled(outcome: Awaitable[ExecutionResult]) -> ExecutionResult:
 def failure(error: Exception) -> ExecutionResult:
     """Return the result of an execution that raised `error`."""
     return ExecutionResult(None, [GraphQLError("", original_error=error)])
+
+
+def cancelled() -> ExecutionResult:
+    """Return the result of an execution in which something was cancelled: the others go on."""
+    return failure(RuntimeError("publish was cancelled"))
 
 
 def body_of(result: ExecutionResult) -> Body | None:

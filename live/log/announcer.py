@@ -17,6 +17,7 @@ from channels.layers import get_channel_layer
 
 from live import metrics
 from live.concurrency import outage
+from live.concurrency.cancellation import is_own_cancellation
 from live.concurrency.supervision import keep_running
 from live.log.announcements import Announcement
 
@@ -101,9 +102,8 @@ class Announcer:
                 await get_channel_layer().group_send(HUB_GROUP, message)
             outage.channel_layer.succeeded("sending")
         except (Exception, asyncio.CancelledError) as error:
-            if self._task.cancelling():
+            if is_own_cancellation():
                 raise
-            # Where a layer's own work was cancelled, the next message goes on.
             outage.channel_layer.failed(error, "sending")
 
 

@@ -1,5 +1,7 @@
 """Who reads events at its own pace gets each once, in order, cheaply, and after the live ones."""
 
+import asyncio
+
 import pytest
 from django.db import OperationalError
 
@@ -212,6 +214,24 @@ async def test_a_database_that_is_away_is_waited_for(hub, feed, settings, monkey
     assert place.got == list(range(1, 11))
     assert SECRET not in caplog.text
     place.leave()
+
+
+async def test_who_shares_a_read_that_is_cancelled_is_ended_and_may_come_back(hub, feed, settings):
+    settings.LIVE = {"EVENTS_IN_MEMORY": 1}
+    read = feed.log.read
+
+    async def cancel(first, last):
+        raise asyncio.CancelledError
+
+    hub.log._fetch = cancel
+    feed.events(range(1, 11), "g")
+    place = Place(hub, Echo(), since=0)
+    await until(lambda: place.client.errors)
+    hub.log._fetch = read
+    again = Place(hub, Echo(), since=0)
+    await until(lambda: again.is_live)
+    assert again.got == list(range(1, 11))
+    again.leave()
 
 
 async def test_an_absence_is_logged_once_however_many_read(

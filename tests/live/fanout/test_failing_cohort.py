@@ -57,3 +57,36 @@ async def let_all(*places):
             await place.run.let_all()
     await until(lambda: not Hub.current().scheduler._is_busy)
     await turns()
+
+
+async def test_a_cohort_that_cannot_take_an_event_costs_the_others_nothing(monkeypatch, caplog):
+    hub = Hub.current()
+    feed = Feed(hub)
+    bad, good = (Place(hub, Echo(), key=key) for key in ("bad", "good"))
+
+    def refuse(event):
+        raise TypeError(SECRET)
+
+    monkeypatch.setattr(bad.member.cohort, "take", refuse)
+    feed.event(1, "g")
+    assert good.got == [1]
+    assert SECRET not in caplog.text
+    for place in (bad, good):
+        place.leave()
+
+
+async def test_a_client_that_cannot_even_be_ended_keeps_nobody_from_that(failing, monkeypatch):
+    hub = Hub.current()
+    feed = Feed(hub)
+    run = Slow()
+    stuck, other = (Place(hub, run, key="bad") for _ in range(2))
+
+    def refuse(errors):
+        raise TypeError(SECRET)
+
+    monkeypatch.setattr(stuck.client, "fail", refuse)
+    feed.event(1, "g")
+    await let_all(stuck)
+    assert [type(error) for error in other.client.errors] == [TypeError]
+    assert stuck.member.cohort.is_idle
+    stuck.leave()
