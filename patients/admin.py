@@ -42,11 +42,7 @@ class VisibleCategories(admin.RelatedFieldListFilter):
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         hidden = selectors.hidden_categories(user=request.user)
         visible = DiseaseCategory.objects.exclude(pk__in=hidden)
-        return [(category.pk, _short(category)) for category in visible]
-
-
-def _short(category: DiseaseCategory) -> str:
-    return f"{category.code} {category.short_name}"
+        return [(category.pk, category.label) for category in visible]
 
 
 def _minute(at: datetime) -> str:
@@ -129,7 +125,7 @@ class PatientAdmin(DischargeActions, HistoryAdmin):
     def in_category(self, patient: Patient) -> str:
         """Show the code and a short name; the full one is a tooltip."""
         category = patient.category
-        return format_html('<span title="{}">{}</span>', category.name, _short(category))
+        return format_html('<span title="{}">{}</span>', category.shown_name, category.label)
 
     @admin.display(description=gettext_lazy("admitted"), ordering="admitted_at")
     def admitted(self, patient: Patient) -> str:

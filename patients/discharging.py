@@ -5,7 +5,7 @@ discharge that is to be undone by its time. What others did meanwhile stays.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -190,9 +190,9 @@ def _numbers(sent: Iterable[str]) -> set[int]:
 def _time(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if timezone.is_aware(at) else None
+    except (ValueError, OverflowError):  # the first and the last day have no UTC in some zones
         return None
-    return at if timezone.is_aware(at) else None
 
 
 def _read_discharges(sent: Iterable[str]) -> dict[int, datetime]:

@@ -78,9 +78,9 @@ class DiseaseCategory(models.Model):
         return shown_name(self.code, self.name)
 
     @property
-    def short_name(self) -> str:
-        """The name for a column, in the present language: 24 characters at most."""
-        return Truncator(short_name(self.code, self.name)).chars(24)
+    def label(self) -> str:
+        """The code and a name for a column, in the present language: 24 characters at most."""
+        return f"{self.code} {Truncator(short_name(self.code, self.name)).chars(24)}"
 
 
 class Patient(models.Model):

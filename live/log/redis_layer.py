@@ -1,6 +1,7 @@
 """channels_redis' pub/sub layer, mended in two places."""
 
 import asyncio
+import uuid
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisSingleShardConnection
@@ -31,13 +32,14 @@ class RedisLayer(RedisPubSubChannelLayer):
 
     async def new_channel(self, prefix: str = "specific.") -> str:
         """Return a new channel's name; raise what Redis raises, and leave nothing behind."""
-        channels = self._get_layer().channels
-        before = set(channels)
+        layer: Any = self._get_layer()
+        # A prefix of its own, by which it is found: others may be made meanwhile.
+        own = f"{prefix}{uuid.uuid4().hex}."
         try:
-            name: str = await self._get_layer().new_channel(prefix)
+            name: str = await layer.new_channel(own)
         except BaseException:
-            for name in channels.keys() - before:
-                del channels[name]
+            for name in [name for name in layer.channels if own in name]:
+                del layer.channels[name]
             raise
         return name
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from patients.icd10 import CHAPTERS, name_in
+from patients.models import Patient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,3 +52,9 @@ def test_the_admin_shows_the_chapters_in_french(admin_client):
     assert "Diseases of" not in page
     form = admin_client.get("/admin/patients/patient/add/", headers={"accept-language": "fr"}).text
     assert "IX Maladies de l’appareil circulatoire" in form
+
+
+def test_the_admins_list_has_names_in_its_readers_language(admin_client, categories):
+    Patient.objects.create(name="Ann", category=categories["IX"])
+    page = admin_client.get("/admin/patients/patient/", headers={"accept-language": "fr"})
+    assert 'title="Maladies de l’appareil circulatoire"' in page.text

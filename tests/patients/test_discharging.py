@@ -225,7 +225,14 @@ def test_who_was_readmitted_meanwhile_is_not_touched(doctors, patients):
 
 @pytest.mark.parametrize(
     "query",
-    ["", "of=1", "at=2026-01-31T00:00:00%2B00:00", "of=x&at=y", "of=1&at=2026-01-31T00:00:00"],
+    [
+        "",
+        "of=1",
+        "at=2026-01-31T00:00:00%2B00:00",
+        "of=x&at=y",
+        "of=1&at=2026-01-31T00:00:00",
+        "of=1&at=0001-01-01T00:00:00%2B14:00",
+    ],
 )
 def test_an_address_that_names_no_discharge_is_none(doctors, patients, query):
     assert doctors.get(f"{UNDO}?{query}").status_code == 404

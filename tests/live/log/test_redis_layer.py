@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
 from redis.exceptions import RedisError
@@ -31,3 +32,16 @@ async def test_a_channel_that_could_not_join_a_group_is_gone(refusing):
         await refusing.group_add("hubs", "one")
     assert inner.channels == {}
     assert "one" not in {name for members in inner.groups.values() for name in members}
+
+
+async def test_a_channel_that_could_not_be_made_takes_no_other_with_it(refusing):
+    inner = refusing._get_layer()
+
+    async def refuse(channel):
+        inner.channels["another"] = asyncio.Queue()  # made meanwhile
+        raise RedisError
+
+    inner._get_shard = lambda channel: SimpleNamespace(subscribe=refuse)
+    with pytest.raises(RedisError):
+        await refusing.new_channel("live")
+    assert list(inner.channels) == ["another"]
