@@ -109,7 +109,7 @@ class Context(MutableMapping[str, Any]):
 class SharedContext:
     """`info.context` of a run whose result many clients get: their audience, the event's cursor.
 
-    Raises SharedContextError for anything else, so that nobody gets what is another's.
+    Raises SharedContextError for anything else, so that no client gets another's data.
     """
 
     __slots__ = ("audience", "cursor")

@@ -5,7 +5,7 @@ LiveError
 ├── Forbidden         FORBIDDEN         somebody is, but may not
 ├── BadInput          BAD_INPUT         an argument that cannot be used
 ├── BadCursor         BAD_CURSOR        what stands for a place in the event log is none
-├── CursorExpired     CURSOR_EXPIRED    the log no longer has what came after that place
+├── CursorExpired     CURSOR_EXPIRED    the log no longer holds the events after it
 └── NotFound          NOT_FOUND         there is no such thing, or it is not for this user
 """
 
@@ -71,24 +71,24 @@ class BadCursor(LiveError):
 
 
 class CursorExpired(LiveError):
-    """The log does not have what came after the cursor: pruned, or another log's."""
+    """The events after the cursor were pruned, or the cursor is another log's."""
 
     code = "CURSOR_EXPIRED"
     default_message = (
-        "The log no longer has what came after this cursor: load what is there now, and "
-        "subscribe after its position."
+        "The log no longer holds the events after this cursor. Load the present data, and "
+        "subscribe after its `position`."
     )
 
 
 class NotFound(LiveError):
-    """There is no such thing, or none that this user may see: the answer is the same."""
+    """There is no such object, or the user may not see it: the answer is the same."""
 
     code = "NOT_FOUND"
     default_message = "Not found."
 
 
 class LimitExceeded(LiveError):
-    """The client went beyond the limit that `limit` names; counted when it is raised."""
+    """The client exceeded the limit named `limit`; counted when it is raised."""
 
     counted_when_raised = True
 
@@ -104,7 +104,7 @@ class LimitExceeded(LiveError):
 
 
 class QueryTooComplex(LimitExceeded):
-    """The document goes beyond a bound, which the message names."""
+    """The document exceeds a bound, which the message names."""
 
     code = "QUERY_TOO_COMPLEX"
     # A document's errors are remembered with it: whoever refuses it again counts again.
@@ -112,21 +112,21 @@ class QueryTooComplex(LimitExceeded):
 
 
 class RateLimited(LimitExceeded):
-    """Too much in too short a time."""
+    """Too many requests in too short a time."""
 
     code = "RATE_LIMITED"
     default_message = "Too many requests: slow down."
 
 
 class TooManySubscriptions(LimitExceeded):
-    """The socket, or the user, has as many subscriptions as it may."""
+    """The socket, or the user, has the most subscriptions allowed."""
 
     code = "TOO_MANY_SUBSCRIPTIONS"
     default_message = "Too many subscriptions."
 
 
 class TooManyOperations(LimitExceeded):
-    """The socket has as many operations running as it may."""
+    """The socket has the most operations allowed running."""
 
     code = "TOO_MANY_OPERATIONS"
     default_message = "Too many operations at once."

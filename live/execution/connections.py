@@ -122,7 +122,7 @@ class BoundedConnectionField(DjangoConnectionField):
     ) -> Any:
         """Read the page, and count where that is needed."""
         asked = args.pop(_ASKED)
-        # Before the rows: what is written between the two is both in them and told.
+        # Before the rows: what is written between the two is in the rows and in an event.
         position = store.position() if "position" in asked else None
         counts = "totalCount" in asked or args.get("last") is not None
         if counts or not isinstance(iterable, QuerySet):

@@ -1,4 +1,4 @@
-"""What an operation asks for below a field, so that nobody looks up what is not wanted."""
+"""What an operation selects below a field, so that resolvers read no more than that."""
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, get_named_type
 from graphql.execution.collect_fields import collect_sub_fields

@@ -133,7 +133,7 @@ class GraphQLView(View):
 
 
 def wants_page(request: HttpRequest) -> bool:
-    """Whether a person looks for GraphiQL: no query, and HTML is what is liked best."""
+    """Whether a browser asks for GraphiQL: there is no query, and HTML is preferred."""
     offers = (*protocol.ANSWERS, protocol.HTML)
     accept = request.headers.get("Accept")
     return "query" not in request.GET and protocol.negotiate(accept, offers) == protocol.HTML

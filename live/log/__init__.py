@@ -1,1 +1,1 @@
-"""The event log: what is appended, how processes are told, how it is read."""
+"""The event log: appending to it, announcing that it grew, reading it."""

@@ -48,7 +48,7 @@ _batch = _Batch()
 def write(record: Record) -> None:
     """Append `record` to the log in the current transaction, or in one of its own.
 
-    Every hub is told of it when that commits; if it rolls back, it never was.
+    Every hub hears of it when that commits; after a rollback nothing is left of it.
     """
     packed = records.pack(record)
     if _batch.waiting is None:
