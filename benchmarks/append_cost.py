@@ -34,7 +34,8 @@ from server.schema import schema
 BLOCK = 25
 
 _numbers = itertools.count(1)
-_doctor = User(pk=1, username="doctor", is_superuser=True)
+# In the database, since the patients' histories name who registered them.
+_doctor = User.objects.get_or_create(username="doctor", is_superuser=True)[0]
 _client = client_of({"user": _doctor})
 _middleware = WorkerThreads()
 
@@ -59,12 +60,14 @@ def create(count: int) -> tuple[float, float]:
 
 
 async def _create(count: int) -> None:
-    context = Context.of_operation({"user": _doctor, "language": "en"}, None)
+    connection = {"user": _doctor, "language": "en"}
+    context = Context.of_operation(connection, None, scope={})
     for _ in range(count):
         document = await prepare(schema, MUTATION, _client)
         result = await run(schema, document, REQUEST, context, _middleware)
-        assert result.data, result.errors
-        assert not result.data["createPatient"]["errors"], result
+        assert not result.errors, result.errors
+        payload = (result.data or {})["createPatient"]
+        assert not payload["errors"], payload
 
 
 def measure(patients: int) -> dict[str, list[float]]:
