@@ -17,7 +17,7 @@ from live.log import store
 from live.log.cursor import Cursor
 from live.models import LoggedEvent
 from tests.e2e.servers import ROOT
-from tests.live.log.test_store import age, append, held
+from tests.live.log.writing import age, append, held
 from tests.live.wire import TIMEOUT
 
 PROCESSES = 4
@@ -25,7 +25,7 @@ WRITER = """
 import django, json, random, sys
 django.setup()
 from django.db import OperationalError
-from tests.live.log.test_store import write_at_random
+from tests.live.log.writing import write_at_random
 print("ready", flush=True)
 sys.stdin.readline()
 dice, name = random.Random(sys.argv[1]), sys.argv[1]

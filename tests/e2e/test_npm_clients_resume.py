@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.programs import program, require_npm_clients, write_program
 from tests.e2e.registry import registry
-from tests.test_readme import shown
+from tests.shown_snippets import shown
 
 SHOWN = "example_client/javascript"
 CLIENTS = {path: code for path, code in shown().items() if "onNewPatient" in code and SHOWN in path}

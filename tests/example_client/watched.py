@@ -10,7 +10,7 @@ from example_client.backoff import Backoff
 from example_client.output import Output
 from example_client.session import Endpoint
 from example_client.watch import Watch
-from tests.example_client.test_output import PATIENT
+from tests.example_client.samples import PATIENT
 
 
 def new(cursor):

@@ -12,7 +12,7 @@ from live.identity.tokens import issue_token
 from live.log import store
 from live.log.cursor import Cursor
 from live.models import AccessToken
-from tests.live.log.test_store import age, append, held
+from tests.live.log.writing import age, append, held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,28 +19,11 @@ from live.log import store
 from live.log.cursor import Cursor, decode
 from live.log.store import Extent
 from live.models import Log, LoggedEvent
+from tests.live.log.writing import age, append, append_and_roll_back, held, write_at_random
 
 SECONDS = 30
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def append_and_roll_back(*texts):
-    """Append in a transaction, or a savepoint, that leaves nothing."""
-    with transaction.atomic():
-        store.append([text.encode() for text in texts])
-        transaction.set_rollback(True)
-
-
-def append(*texts):
-    """Append in a transaction of its own."""
-    with transaction.atomic():
-        return store.append([text.encode() for text in texts])
-
-
-def held():
-    """Return all that the log holds."""
-    return [(number, packed.decode()) for number, packed in store.read(1, 10**9)]
 
 
 # ---- appending
@@ -99,23 +82,6 @@ def test_a_savepoint_that_rolls_back_leaves_no_hole():
         with transaction.atomic():
             assert store.append([b"two"]).number == 2
     assert held() == [(1, "one"), (2, "two")]
-
-
-def write_at_random(dice, name, depth=0):
-    """Append in nested transactions, some of which roll back; return what should stand."""
-    stands = []
-    with transaction.atomic():
-        for _ in range(dice.randint(1, 3)):
-            if depth < 3 and dice.random() < 0.4:
-                stands += write_at_random(dice, name, depth + 1)
-            else:
-                texts = [f"{name} {dice.random()}" for _ in range(dice.randint(1, 3))]
-                store.append([text.encode() for text in texts])
-                stands += texts
-        if dice.random() < 0.3:
-            transaction.set_rollback(True)
-            stands = []
-    return stands
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -243,12 +209,6 @@ def test_what_an_extent_reaches():
 
 
 # ---- pruning
-
-
-def age(*numbers, days=2):
-    """Make these records older."""
-    written = timezone.now() - timedelta(days=days)
-    LoggedEvent.objects.filter(number__in=numbers).update(written_at=written)
 
 
 def prune(days=1):
