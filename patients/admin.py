@@ -17,8 +17,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from live.errors import BadInput
 from live.history import HistoryAdmin
-from patients import selectors
+from patients import search, selectors
 from patients.discharging import DischargeActions
 from patients.imports import admin as imports_admin  # noqa: F401  registers itself
 from patients.models import DiseaseCategory, Patient
@@ -139,6 +140,18 @@ class PatientAdmin(DischargeActions, HistoryAdmin):
     def known_as(self, patient: Patient) -> str:
         """Show the id; the style sheet cuts a long one off, of which the tooltip has all."""
         return format_html('<span title="{0}">{0}</span>', patient.external_id)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Patient], search_term: str
+    ) -> tuple[QuerySet[Patient], bool]:
+        """Search as the API does; say what is wrong with a search that is too long."""
+        try:
+            return search.matching(queryset, search_term), False
+        except BadInput:
+            most = {"words": search.MOST_WORDS, "characters": search.MOST_CHARACTERS}
+            text = _("A search may have %(words)d words and %(characters)d characters at most.")
+            self.message_user(request, text % most, messages.ERROR)
+            return queryset.none(), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Patient]:
         """Leave out the patients of categories that are restricted to others."""

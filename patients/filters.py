@@ -3,9 +3,10 @@
 from typing import Any
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from live.errors import BadInput
+from patients import search
 from patients.models import Patient
 
 
@@ -23,12 +24,8 @@ class PatientFilter(django_filters.FilterSet):
     def filter_search(
         self, queryset: QuerySet[Patient], name: str, value: str
     ) -> QuerySet[Patient]:
-        """Every word must be found somewhere."""
-        for word in value.split():
-            queryset = queryset.filter(
-                Q(name__icontains=word) | Q(reason__icontains=word) | Q(external_id__iexact=word)
-            )
-        return queryset
+        """Every word must be found somewhere; raise BadInput for a search that is too long."""
+        return search.matching(queryset, value)
 
 
 def filtered(patients: QuerySet[Patient], data: dict[str, Any]) -> QuerySet[Patient]:

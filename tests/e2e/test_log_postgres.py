@@ -17,6 +17,7 @@ FILES = (
     "tests/live/log/test_append.py",
     "tests/live/fanout/resume/test_resume.py",
     "tests/e2e/log_on_postgres.py",
+    "tests/patients/test_search.py",
     "tests/patients/test_discharging.py",  # who discharges or undoes at once waits for rows
 )
 # Three threads of it roll savepoints back and append again, which PostgreSQL may end as a
