@@ -6,9 +6,10 @@ from django.conf import settings
 
 DEFAULTS: dict[str, Any] = {
     # ---- running
-    # Threads for sync resolvers. Python runs one at a time: more of them only have the event
-    # loop, and with it every subscriber, wait longer for its turn. It is also the most
-    # database connections that a process takes.
+    # Threads for sync resolvers of queries, and as many for those of mutations; one client has
+    # half of them at the most. Python runs one at a time: more of them only have the event loop,
+    # and with it every subscriber, wait longer for its turn. Twice as many and four more (for
+    # the log and for rights) are the database connections that a process takes.
     "MAX_WORKER_THREADS": 4,
     # Documents whose parsed form is kept; clients of one application send the same few dozen.
     "DOCUMENT_CACHE_SIZE": 512,

@@ -181,7 +181,7 @@ def _formatted(error: Exception) -> GraphQLFormattedError:
     if isinstance(cause, ObjectDoesNotExist):
         return _located_like(located, NotFound.default_message, {"code": NotFound.code})
     if isinstance(cause, outage.DATABASE_ERRORS):
-        outage.database.failed(cause)
+        outage.database_failed(cause)
         return _located_like(located, Unavailable.default_message, {"code": Unavailable.code})
     if cause is None:
         # graphql-core's own: a parse, validation or coercion error of the client's document.

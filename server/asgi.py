@@ -20,6 +20,14 @@ from server.static_files import check_collected
 
 require_sound(check_collected)
 
+from django.db import connections
+
+from live.conf import conf
+from server.postgres import bound_statements
+
+# Before the first connection; all that are opened later are given these settings.
+bound_statements(connections.settings["default"], conf.OPERATION_TIMEOUT)
+
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 from django.urls import path, re_path

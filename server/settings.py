@@ -9,7 +9,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from server import environment, headers
+from server import environment, headers, postgres
 from server.secrets import demo_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -91,6 +91,8 @@ TEMPLATES = [
 DATABASES = {
     "default": environment.database(env, "DATABASE_URL", f"sqlite:///{VAR_DIR}/wardcast.sqlite3")
 }
+# Empty: none of them, as a connection pooler may need it.
+postgres.with_options(DATABASES["default"], env("POSTGRES_OPTIONS", default=postgres.OPTIONS))
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 # SQLite's connection cannot go away: there, the check would be a query for nothing.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = "sqlite" not in DATABASES["default"]["ENGINE"]

@@ -40,11 +40,9 @@ def _own_channel_layer(settings, tmp_path):
 def _own_worker_threads():
     """End the test's worker threads, and with them their database connections."""
     yield
-    from live.concurrency.threads import worker_pool
+    from live.concurrency.threads import end_workers
 
-    if worker_pool.cache_info().currsize:
-        worker_pool().shutdown()
-        worker_pool.cache_clear()
+    end_workers()
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,10 @@ logger = logging.getLogger(__name__)
 # What Django raises where the database does not answer.
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 
+# By their SQLSTATE, what PostgreSQL raises in the same way where it has answered well: a deadlock,
+# a conflict, a lock that was not had in time, a statement that took too long.
+_ANSWERS = frozenset({"40P01", "40001", "55P03", "57014"})
+
 # Between two attempts to use what is away.
 RETRY_SECONDS = 0.5
 
@@ -56,6 +60,12 @@ class Outage:
 database = Outage(logger, "The database is away", "The database is back")
 # The channel layer, shared by the hub that listens and the thread that sends.
 channel_layer = Outage(logger, "The channel layer is away", "The channel layer is back")
+
+
+def database_failed(error: BaseException) -> None:
+    """Note the database's outage, unless it has answered: it may refuse one statement alone."""
+    if getattr(error.__cause__, "sqlstate", None) not in _ANSWERS:
+        database.failed(error)
 
 
 def report(error: BaseException, otherwise: Outage) -> None:

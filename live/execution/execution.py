@@ -1,7 +1,8 @@
 """From a request's text to its result: one way for HTTP and for sockets."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,9 @@ from graphql import (
     validate,
 )
 
+from live.concurrency.fair_share import counting_in
 from live.concurrency.single_flight import SingleFlight
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, LimitExceeded, QueryTooComplex, Timeout
@@ -111,7 +113,7 @@ _parsing: SingleFlight[Document] = SingleFlight()
 
 def _parse_anew(key: tuple[GraphQLSchema, str], client: Client) -> Coroutine[Any, Any, Document]:
     client.charge_document(key[1])
-    return in_worker_thread(_parse_and_validate)(*key)
+    return in_worker_thread(_parse_and_validate, Pool.PARSING)(*key)
 
 
 # The documents seen last, the newest at the end.
@@ -164,8 +166,7 @@ async def run(
 ) -> ExecutionResult:
     """Execute a query or mutation; sync resolvers run in worker threads.
 
-    Raises Forbidden where the user may not introspect, and Timeout after OPERATION_TIMEOUT
-    seconds. What runs in a thread then goes on: it cannot be stopped.
+    Raises Forbidden where the user may not introspect.
     """
     check_introspection(document.introspects, context.get("user"))
     result = execute(
@@ -176,13 +177,25 @@ async def run(
         operation_name=request.operation_name,
         middleware=middleware,
     )
-    if isinstance(result, ExecutionResult):
-        return result
+    return result if isinstance(result, ExecutionResult) else await result
+
+
+@contextlib.asynccontextmanager
+async def of_one_operation(client: Client) -> AsyncIterator[None]:
+    """Bound what the block does for one operation: its time, and its client's threads.
+
+    Raises Timeout after OPERATION_TIMEOUT seconds. What waits for a thread then is not carried
+    out; what runs in one goes on, since nothing can stop it there.
+    """
+    limit = asyncio.timeout(conf.OPERATION_TIMEOUT)
     try:
-        async with asyncio.timeout(conf.OPERATION_TIMEOUT):
-            return await result
+        with counting_in(client.shares):
+            async with limit:
+                yield
     except TimeoutError:
-        raise Timeout(limit="operation_timeout") from None
+        if limit.expired():
+            raise Timeout(limit="operation_timeout") from None
+        raise
 
 
 def is_subscription(operation: OperationDefinitionNode) -> bool:

@@ -10,12 +10,13 @@ from graphene.types.resolver import dict_or_attr_resolver
 from graphql import (
     GraphQLResolveInfo,
     MiddlewareManager,
+    OperationType,
     default_field_resolver,
     is_list_type,
     is_non_null_type,
 )
 
-from live.concurrency.threads import in_event_loop, in_worker_thread, is_async
+from live.concurrency.threads import Pool, in_event_loop, in_worker_thread, is_async
 
 
 def from_memory(resolver: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,7 +79,7 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
     if is_async(resolver) or reads_memory_only(resolver):
         return resolver
     reading = _reading_lists(resolver)
-    in_thread = in_worker_thread(reading)
+    in_thread = _in_pool_of_its_operation(reading)
     if not resolves_by_name(resolver):
         return in_thread
     # graphene binds the attribute's name into its resolver; graphql-core's has the field's.
@@ -98,6 +99,17 @@ def off_the_loop(resolver: Callable[..., Any]) -> Callable[..., Any]:
     if attribute:
         read.at_hand = at_hand  # type: ignore[attr-defined]
     return read
+
+
+def _in_pool_of_its_operation(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    in_thread = {pool: in_worker_thread(resolver, pool) for pool in (Pool.READS, Pool.WRITES)}
+
+    @functools.wraps(resolver)
+    async def run(root: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
+        writes = info.operation.operation is OperationType.MUTATION
+        return await in_thread[Pool.WRITES if writes else Pool.READS](root, info, **args)
+
+    return run
 
 
 def _reading_lists(resolver: Callable[..., Any]) -> Callable[..., Any]:

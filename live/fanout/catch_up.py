@@ -5,6 +5,7 @@ import asyncio
 from live import metrics
 from live.concurrency import outage
 from live.concurrency.cancellation import is_own_cancellation
+from live.concurrency.fair_share import counting_in
 from live.concurrency.scheduler import Rank, Scheduler
 from live.fanout.cohort import Cohort
 from live.fanout.event_buffer import Source
@@ -40,7 +41,9 @@ class CatchUp:
 
     async def _catch_up(self, member: Member, cohort: Cohort) -> None:
         try:
-            await self._read_on(member, cohort)
+            # What is run here is shared: it counts for no client.
+            with counting_in(None):
+                await self._read_on(member, cohort)
         except asyncio.CancelledError:
             if is_own_cancellation():
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from live.concurrency.single_flight import SingleFlight
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.conf import conf
 from live.errors import CursorExpired
 from live.log import records, store
@@ -41,7 +41,7 @@ class EventBuffer:
     def __init__(self, fetch: Callable[..., Awaitable[list[tuple[int, bytes]]]] | None = None):
         self.position = 0
         self.epoch = 0
-        self._fetch = fetch or in_worker_thread(store.read)
+        self._fetch = fetch or in_worker_thread(store.read, Pool.LOG)
         # Ordered: a plain dict takes ever longer to find its first key where many were deleted.
         self._events: OrderedDict[int, Event] = OrderedDict()
         self._reads: SingleFlight[list[Event]] = SingleFlight()

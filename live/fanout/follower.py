@@ -11,7 +11,7 @@ from live import metrics
 from live.concurrency import outage
 from live.concurrency.outage import Outage
 from live.concurrency.scheduler import Rank, Scheduler
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.conf import conf
 from live.fanout.event_buffer import PAGE
 from live.log import store
@@ -56,8 +56,8 @@ class Follower:
         self._outage = Outage(logger, "The event log was not read")
         self._look = asyncio.Event()
         self.ready = asyncio.Event()
-        self._read_end = in_worker_thread(store.end)
-        self._read = in_worker_thread(store.read)
+        self._read_end = in_worker_thread(store.end, Pool.LOG)
+        self._read = in_worker_thread(store.read, Pool.LOG)
 
     # ---- what the channel layer tells
 

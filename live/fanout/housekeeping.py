@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from live.concurrency.outage import Outage, report
 from live.concurrency.scheduler import Rank, Scheduler
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.conf import conf
 from live.identity.identify import TOKEN_ID, user_id
 from live.models import AccessToken
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 # Seconds between two looks at the sockets' times: what a timeout is late at the most.
 BEAT_SECONDS = 0.5
 FAILED = "The look at the sockets failed"
+# Seconds beyond RECHECK_EVERY after which a look is too old: until the next one, whoever has been
+# logged out meanwhile must get no events.
+GRACE_SECONDS = 2
 # Identities that are asked for in one go: what the queries for them take is short.
 IDENTITIES_AT_ONCE = 500
 # What a query raises because of a value in it: a key that is none. One such value fails the
@@ -41,6 +44,8 @@ class Beating(Protocol):
 
     def rights_changed(self, user_ids: frozenset[int] | None) -> None: ...
 
+    def look_is_old(self) -> None: ...
+
     def fail(self, error: Exception) -> None: ...
 
 
@@ -55,36 +60,57 @@ class Credentials:
     password: str | None = field(default=None, repr=False)
 
 
-async def beat_for_ever(sockets: set[Any], scheduler: Scheduler) -> None:
-    """Look at the times of `sockets` until cancelled; what fails is logged, and tried again."""
-    await _for_ever(_beat, sockets, scheduler, lambda: BEAT_SECONDS)
+class Housekeeping:
+    """The two looks at a hub's sockets, each a task of its own: pings wait for no database.
 
-
-async def check_identities_for_ever(sockets: set[Any], scheduler: Scheduler) -> None:
-    """Look at who is behind `sockets` until cancelled; what fails is logged, and tried again.
-
-    A task of its own: pings do not wait for a database that is slow.
+    What fails is logged, and tried again.
     """
-    await _for_ever(
-        _check_identities, sockets, scheduler, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY)
-    )
 
+    def __init__(self, sockets: set[Any], scheduler: Scheduler) -> None:
+        self._sockets, self._scheduler = sockets, scheduler
+        # Counted in beats, since no time has passed for a loop that was held up.
+        self._beats = self._looked_at = 0
 
-async def _for_ever(
-    look: Callable[["Crowd"], Awaitable[None]],
-    sockets: set[Any],
-    scheduler: Scheduler,
-    seconds: Callable[[], float],
-) -> None:
-    fault = Outage(logger, FAILED, "The look at the sockets works again")
-    while True:
-        await asyncio.sleep(seconds())
-        try:
-            await look(Crowd(scheduler, list(sockets)))
-        except Exception as error:
-            report(error, fault)
-        else:
-            fault.succeeded()
+    async def beat_for_ever(self) -> None:
+        """Look at the sockets' times until cancelled."""
+        await self._for_ever(self._beat, lambda: BEAT_SECONDS)
+
+    async def check_identities_for_ever(self) -> None:
+        """Look at who is behind the sockets until cancelled."""
+        await self._for_ever(self._check_identities, lambda: max(BEAT_SECONDS, conf.RECHECK_EVERY))
+
+    async def _for_ever(
+        self, look: Callable[["Crowd"], Awaitable[None]], seconds: Callable[[], float]
+    ) -> None:
+        fault = Outage(logger, FAILED, "The look at the sockets works again")
+        while True:
+            await asyncio.sleep(seconds())
+            try:
+                await look(Crowd(self._scheduler, list(self._sockets)))
+            except Exception as error:
+                report(error, fault)
+            else:
+                fault.succeeded()
+
+    async def _beat(self, crowd: "Crowd") -> None:
+        self._beats += 1
+        is_old = (self._beats - self._looked_at) * BEAT_SECONDS > conf.RECHECK_EVERY + GRACE_SECONDS
+        if is_old:
+            self._looked_at = self._beats  # each socket is asked to look for itself, now
+        now = time.monotonic()
+        async for socket in crowd:
+            try:
+                socket.beat(now)
+                if is_old:
+                    socket.look_is_old()
+            except Exception as error:
+                # One socket's fault must not keep the others open beyond their time.
+                logger.error("%s: %s", FAILED, type(error).__name__)
+
+    async def _check_identities(self, crowd: "Crowd") -> None:
+        began = self._beats
+        await _check_identities(crowd)
+        self._looked_at = max(self._looked_at, began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +126,6 @@ class Crowd:
             if self.scheduler.is_over:
                 await self.scheduler.turn(Rank.HOUSEKEEPING)
             yield socket
-
-
-async def _beat(crowd: Crowd) -> None:
-    now = time.monotonic()
-    async for socket in crowd:
-        try:
-            socket.beat(now)
-        except Exception as error:
-            # One socket's fault must not keep the others open beyond their time.
-            logger.error("%s: %s", FAILED, type(error).__name__)
 
 
 async def _check_identities(crowd: Crowd) -> None:
@@ -139,7 +155,7 @@ async def _check(held: dict[Credentials, list[Beating]], scheduler: Scheduler) -
     if not held:
         return
     try:
-        found = await in_worker_thread(find_ended)(set(held))
+        found = await in_worker_thread(find_ended, Pool.ENDED)(set(held))
     except UNASKABLE as error:
         await _check_singly(held, scheduler, error)
         return

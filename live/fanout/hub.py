@@ -15,7 +15,7 @@ from live.fanout.catch_up import CatchUp
 from live.fanout.cohort import Cohort, Run
 from live.fanout.event_buffer import EventBuffer, Source, unpacked
 from live.fanout.follower import Follower
-from live.fanout.housekeeping import beat_for_ever, check_identities_for_ever
+from live.fanout.housekeeping import Housekeeping
 from live.fanout.listener import Listener
 from live.fanout.member import Member, State
 from live.fanout.resume import Resume
@@ -81,11 +81,12 @@ class Hub:
         metrics.sockets.inc()
         if not self._tasks:
             self._follow_anew()
+            housekeeping = Housekeeping(self.sockets, self.scheduler)
             work = {
                 "listen": self.listener.listen,
                 "follow": self._follower.follow,
-                "pings": lambda: beat_for_ever(self.sockets, self.scheduler),
-                "identities": lambda: check_identities_for_ever(self.sockets, self.scheduler),
+                "pings": housekeeping.beat_for_ever,
+                "identities": housekeeping.check_identities_for_ever,
             }
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(keep_running(*one)) for one in work.items()]

@@ -1,7 +1,7 @@
 """From the cursor that a client comes back with to the event after which it goes on."""
 
 from live.concurrency.single_flight import SingleFlight
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.errors import CursorExpired
 from live.fanout.event_buffer import EventBuffer
 from live.log import store
@@ -14,7 +14,7 @@ class Resume:
 
     def __init__(self, buffer: EventBuffer) -> None:
         self._buffer = buffer
-        self._extent = in_worker_thread(store.extent)
+        self._extent = in_worker_thread(store.extent, Pool.LOG)
         self._looks: SingleFlight[Extent] = SingleFlight()
 
     async def find(self, after: str) -> int:

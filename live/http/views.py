@@ -16,14 +16,15 @@ from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, OperationType
 
 from live import metrics
+from live.concurrency.fair_share import counting_in
 from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, Forbidden
-from live.execution.execution import Document, Request, prepare, run
+from live.execution.execution import Document, Request, of_one_operation, prepare, run
 from live.execution.resolvers import WorkerThreads
 from live.http import protocol
 from live.identity import identify
-from live.identity.rate_limits import client_of_request
+from live.identity.rate_limits import Client, client_of_request, client_of_user
 
 
 class CookieCsrfCheck(CsrfViewMiddleware):
@@ -98,6 +99,13 @@ class GraphQLView(View):
         """Run `request`; raise BadInput where it has no operation that can be run here."""
         assert self.schema is not None, "as_view(schema=…) is missing"
         client = client_of_request(http_request)
+        async with of_one_operation(client):
+            return await self._answer(http_request, request, media_type, client)
+
+    async def _answer(
+        self, http_request: HttpRequest, request: Request, media_type: str, client: Client
+    ) -> protocol.Answer:
+        assert self.schema is not None
         document = await prepare(self.schema, request.query, client)
         if document.errors:
             return protocol.refused(document.errors, media_type)
@@ -120,7 +128,9 @@ class GraphQLView(View):
         }
         context = Context.of_operation(connection, request.operation_name)
         assert self.schema is not None
-        return await run(self.schema, document, request, context, self.middleware)
+        # By now it is known whose threads it takes: many users share an address.
+        with counting_in(client_of_user(connection["user"], http_request).shares):
+            return await run(self.schema, document, request, context, self.middleware)
 
     def graphiql(self, request: HttpRequest) -> HttpResponse:
         """Render the page; its template needs the user, and so the database."""

@@ -9,7 +9,7 @@ from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.context import Context
 from live.errors import BadInput, Unauthenticated
 from live.identity.sessions import find_sessions
@@ -73,7 +73,7 @@ async def identify_socket(scope: dict[str, Any], payload: dict[str, Any]) -> Non
         return
     secret = bearer_secret(header)
     if secret is not None:
-        user, state = await in_worker_thread(identify)(secret)
+        user, state = await in_worker_thread(identify, Pool.RIGHTS)(secret)
         scope.update({"user": user, **state})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from live.concurrency.fair_share import Shares
 from live.concurrency.token_bucket import TokenBucket
 from live.conf import conf
 from live.errors import RateLimited
@@ -24,15 +25,17 @@ CHARACTERS = 4096
 
 
 class Client:
-    """One client's buckets."""
+    """One client's buckets, and its shares of the worker threads."""
 
-    __slots__ = ("_documents", "_requests")
+    __slots__ = ("_documents", "_requests", "shares")
 
     def __init__(self) -> None:
         self._requests = TokenBucket(
             conf.REQUESTS_PER_SECOND_OF_CLIENT, conf.REQUESTS_AT_ONCE_OF_CLIENT
         )
         self._documents = TokenBucket(conf.NEW_DOCUMENTS_PER_SECOND, conf.NEW_DOCUMENTS_AT_ONCE)
+        # Of the worker threads.
+        self.shares = Shares()
 
     def allow_request(self) -> bool:
         """Count an operation or a new connection; return False where it is one too many.
@@ -65,6 +68,11 @@ def client_of(scope: Mapping[str, Any]) -> Client:
 def client_of_request(request: HttpRequest) -> Client:
     """Return the client behind an HTTP request, by its address: its user is not known yet."""
     return _client(client_address(request))
+
+
+def client_of_user(user: Any, request: HttpRequest) -> Client:
+    """Return the client behind an HTTP request whose user is known."""
+    return _client(user.pk) if user.is_authenticated else client_of_request(request)
 
 
 def _client(key: Any) -> Client:

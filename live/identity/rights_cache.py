@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from live.concurrency.single_flight import SingleFlight
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.conf import conf
 
 Value = TypeVar("Value")
@@ -52,7 +52,7 @@ async def _look_up(key: Key, user: Any, clearings_before: int) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _in_thread(look_up: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return in_worker_thread(look_up)
+    return in_worker_thread(look_up, Pool.RIGHTS)
 
 
 def _keep(key: Key, value: Any) -> None:

@@ -13,7 +13,14 @@ from graphql import ExecutionResult, MiddlewareManager
 from live.concurrency import outage
 from live.context import Context
 from live.errors import LiveError, format_error
-from live.execution.execution import Document, Request, is_subscription, prepare, run
+from live.execution.execution import (
+    Document,
+    Request,
+    is_subscription,
+    of_one_operation,
+    prepare,
+    run,
+)
 from live.execution.response import Body, response
 from live.fanout.hub import Hub
 from live.fanout.member import Member
@@ -92,23 +99,29 @@ class Operation:
         # For this task and the threads it uses; over HTTP, Django's middleware does it.
         translation.activate(self._host.scope["language"])
         try:
-            await self._host.application.on_operation(self.id, payload)
-            request = Request.from_payload(payload)
-            schema = self._host.application.schema
-            document = await prepare(schema, request.query, self._host.client)
-            # Meanwhile rights may have changed, or the client may have completed it.
-            await self._host.rights.settled()
-            if self.ended:
-                return
-            if document.errors:
-                self.fail(document.errors)
-                return
-            if is_subscription(document.operation(request.operation_name)):
-                await self._subscribe(document, request)
-            else:
-                await self._execute(document, request)
+            async with of_one_operation(self._host.client):
+                await self._run(payload)
         except Exception as error:
             self.fail([error])
+
+    async def _run(self, payload: dict[str, Any]) -> None:
+        await self._host.rights.settled()
+        if self.ended:
+            return
+        await self._host.application.on_operation(self.id, payload)
+        request = Request.from_payload(payload)
+        schema = self._host.application.schema
+        document = await prepare(schema, request.query, self._host.client)
+        # Meanwhile rights may have changed, or the client may have completed it.
+        await self._host.rights.settled()
+        if self.ended:
+            return
+        if document.errors:
+            self.fail(document.errors)
+        elif is_subscription(document.operation(request.operation_name)):
+            await self._subscribe(document, request)
+        else:
+            await self._execute(document, request)
 
     async def _execute(self, document: Document, request: Request) -> None:
         began = time.monotonic()

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from live.concurrency import outage
-from live.concurrency.threads import in_worker_thread
+from live.concurrency.threads import Pool, in_worker_thread
 from live.identity import identify
 
 
@@ -47,6 +47,12 @@ class Rights:
         """Check again if `user` is the socket's (None: anybody)."""
         mine = identify.user_id(self._owner.scope)
         if user_ids is None or mine in user_ids:
+            self._look_again(was=mine)
+
+    def look_is_old(self) -> None:
+        """Check again, unless nobody is logged in or a check is under way."""
+        mine = identify.user_id(self._owner.scope)
+        if mine is not None and (self._looking is None or self._looking.done()):
             self._look_again(was=mine)
 
     def user_changed(self, before: Any) -> None:
@@ -92,7 +98,7 @@ class Rights:
         before = scope.get("user")
         if was is not None and identify.user_id(scope) != was:
             return False
-        user = await in_worker_thread(identify.present_user)(scope)
+        user = await in_worker_thread(identify.present_user, Pool.RIGHTS)(scope)
         if scope.get("user") is not before:
             return False
         scope["user"] = user

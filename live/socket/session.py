@@ -241,7 +241,6 @@ class Session:
         """Run an operation once the client is admitted; nothing runs for one that is not."""
         if self._initialising and not self._initialising.done():
             await asyncio.wait([self._initialising])
-        await self.rights.settled()
         if self.protocol.state is State.ACKNOWLEDGED and not operation.ended:
             await operation.run(payload)
 
@@ -340,6 +339,10 @@ class Session:
     def rights_changed(self, user_ids: frozenset[int] | None) -> None:
         """Withhold events until it is known what the user may see now."""
         self.rights.changed(user_ids)
+
+    def look_is_old(self) -> None:
+        """Withhold events: it is not known for too long whether the user is still logged in."""
+        self.rights.look_is_old()
 
     # ---- what its rights call
 

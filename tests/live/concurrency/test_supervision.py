@@ -7,8 +7,8 @@ import pytest
 from live import metrics
 from live.concurrency import supervision
 from live.concurrency.supervision import keep_running
-from live.fanout import hub
 from live.fanout.follower import Follower
+from live.fanout.housekeeping import Housekeeping
 from live.fanout.listener import Listener
 from tests.live.notes import NOTES, Desk, OnNote, connect
 
@@ -87,8 +87,8 @@ async def test_events_come_after_the_hubs_tasks_have_failed(monkeypatch, caplog)
         return run
 
     for name in ("beat_for_ever", "check_identities_for_ever"):
-        work = getattr(hub, name)
-        monkeypatch.setattr(f"live.fanout.hub.{name}", failing_once(name, work))
+        work = getattr(Housekeeping, name)
+        monkeypatch.setattr(Housekeeping, name, failing_once(name, work))
     listen = Listener.listen
     monkeypatch.setattr(Listener, "listen", failing_once("listen", listen))
     follow = Follower.follow

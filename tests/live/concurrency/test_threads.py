@@ -35,7 +35,7 @@ async def test_a_stale_connection_is_closed_before_a_call(monkeypatch):
         User.objects.exists()
         return connections["default"]
 
-    monkeypatch.setattr(threads, "worker_pool", functools.cache(lambda: pool))
+    monkeypatch.setattr(threads, "worker_pool", functools.cache(lambda _: pool))
     with ThreadPoolExecutor(1, thread_name_prefix="live-worker") as pool:
         connection = await in_worker_thread(use)()
         first = connection.connection

@@ -129,8 +129,31 @@ async def run(root: Any, **options: Any) -> tuple[Any, list[dict[str, Any]]]:
     if inspect.isawaitable(result):
         result = await result
     assert isinstance(result, ExecutionResult)
-    errors = [error.formatted for error in result.errors or ()]
-    return result.data, sorted(errors, key=repr)
+    return result.data, told(result)
+
+
+def told(result: ExecutionResult) -> list[Any]:
+    """Return the errors, in any order; of those that made one field null, that there are some.
+
+    Which of several is told depends on which field fails first: GraphQL leaves it open.
+    """
+    errors, places = [], set()
+    for error in result.errors or ():
+        place = null_at(result.data, error.path or [])
+        if place == error.path:
+            errors.append(error.formatted)
+        else:
+            places.add(tuple(place))
+    return [*sorted(errors, key=repr), *sorted(places, key=repr)]
+
+
+def null_at(data: Any, path: list[Any]) -> list[Any]:
+    """Return the beginning of `path` at whose end `data` is null."""
+    for length, key in enumerate(path):
+        if data is None:
+            return path[:length]
+        data = data[key]
+    return path
 
 
 def leaf(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from graphene_django import DjangoObjectType
 from graphql import ExecutionResult, execute, parse
 
-from live.concurrency.threads import in_worker_thread, worker_pool
+from live.concurrency.threads import Pool, end_workers, in_worker_thread, worker_pool
 from live.execution.resolvers import WorkerThreads, from_memory, is_loaded
 from tests.live.engine import until
 
@@ -124,13 +124,13 @@ async def run(query, *middleware, context=None, manager=None):
 def hops(monkeypatch):
     """Count what is given to the pool."""
     counted = []
-    submit = worker_pool().submit
+    submit = worker_pool(Pool.READS).submit
 
     def counting(*args, **kwargs):
         counted.append(args)
         return submit(*args, **kwargs)
 
-    monkeypatch.setattr(worker_pool(), "submit", counting)
+    monkeypatch.setattr(worker_pool(Pool.READS), "submit", counting)
     return counted
 
 
@@ -254,14 +254,13 @@ async def test_the_pool_has_as_many_threads_as_the_settings_allow(settings):
     aliases = " ".join(f"w{n}: wait" for n in range(12))
     try:
         asked = asyncio.ensure_future(run(f"{{ {aliases} }}", context=work))
-        await until(lambda: worker_pool()._work_queue.qsize() == 9 and len(running) == 3)
+        await until(lambda: worker_pool(Pool.READS)._work_queue.qsize() == 9 and len(running) == 3)
         assert len(set(running)) == 3
         release.set()
         assert len(await asyncio.wait_for(asked, SECONDS)) == 12
     finally:
         release.set()
-        worker_pool().shutdown()
-        worker_pool.cache_clear()
+        end_workers()
     assert len(set(running)) == 3
 
 

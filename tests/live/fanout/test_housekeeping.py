@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,7 @@ from django.utils import timezone
 from live.concurrency import scheduler
 from live.concurrency.scheduler import Scheduler
 from live.fanout import housekeeping
-from live.fanout.housekeeping import Credentials, Crowd, credentials, find_ended
+from live.fanout.housekeeping import Credentials, Crowd, Housekeeping, credentials, find_ended
 from live.identity.identify import TOKEN_ID
 from live.identity.tokens import issue_token
 from live.models import AccessToken
@@ -135,9 +136,13 @@ class Socket:
         self.fails = fails
         self.beaten = asyncio.Event()
         self.looks = 0
+        self.old = asyncio.Event()
 
     def rights_changed(self, user_ids):
         self.looks += 1
+
+    def look_is_old(self):
+        self.old.set()
 
     def beat(self, now):
         self.beats += 1
@@ -149,11 +154,8 @@ class Socket:
 
 def looking_after(sockets):
     """Look after `sockets`, as the hub does, until cancelled."""
-    shared = Scheduler()
-    return asyncio.gather(
-        housekeeping.beat_for_ever(sockets, shared),
-        housekeeping.check_identities_for_ever(sockets, shared),
-    )
+    looks = Housekeeping(sockets, Scheduler())
+    return asyncio.gather(looks.beat_for_ever(), looks.check_identities_for_ever())
 
 
 async def beat_until(sockets, event):
@@ -263,7 +265,33 @@ async def test_the_loop_has_its_turns_in_a_crowd(nurse, monkeypatch, what):
         socket.scope = {"user": nurse}
         socket.beat = socket.rights_changed = note
     task = asyncio.create_task(other_work())
-    look = {"beat": housekeeping._beat, "identities": housekeeping._check_identities}[what]
+    looks = Housekeeping(set(sockets), Scheduler())
+    look = {"beat": looks._beat, "identities": looks._check_identities}[what]
     await look(Crowd(Scheduler(), sockets))
     task.cancel()
     assert len(seen) == len(set(seen)) == 20
+
+
+@pytest.mark.usefixtures("quick")
+async def test_looks_that_come_to_no_end_are_too_old(nurse, monkeypatch):
+    """As where the database does not answer: who was logged out would get events."""
+    monkeypatch.setattr(housekeeping, "GRACE_SECONDS", 0.05)
+    socket = Socket()
+    socket.scope = {"user": nurse}
+    gate = threading.Event()
+    monkeypatch.setattr(housekeeping, "find_ended", lambda held: gate.wait(20) and set())
+    try:
+        await beat_until({socket}, socket.old)
+    finally:
+        gate.set()
+
+
+async def test_a_loop_that_was_held_up_does_not_make_looks_too_old(nurse, monkeypatch):
+    looks = Housekeeping(set(), Scheduler())
+    socket = Socket()
+    crowd = Crowd(Scheduler(), [socket])
+    now = time.monotonic()
+    for hours in range(3):
+        monkeypatch.setattr(time, "monotonic", lambda hours=hours: now + 3600 * hours)
+        await looks._beat(crowd)
+    assert not socket.old.is_set()

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 from channels.layers import get_channel_layer
 
-from live.conf import conf
+from live.concurrency.threads import Pool, size_of
 from live.socket import session
 from tests.live.engine import until
 from tests.live.notes import NOTES, OWN_NOTES, Desk, OnOwnNote, connect, read, write
@@ -28,7 +28,7 @@ def threads():
     """Return those that are not of the pool, whose number the settings bound."""
     names = [thread.name for thread in threading.enumerate()]
     workers = [name for name in names if name.startswith("live-worker")]
-    assert len(workers) <= conf.MAX_WORKER_THREADS
+    assert len(workers) <= sum(map(size_of, Pool))
     return sorted(set(names) - set(workers))
 
 
