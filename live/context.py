@@ -55,9 +55,12 @@ class Context(MutableMapping[str, Any]):
         }
         return cls(connection, operation)
 
-    def of_event(self, cursor: str | None) -> "Context":
+    def of_event(
+        self, cursor: str | None, recalled: Any = None, is_replayed: bool = False
+    ) -> "Context":
         """Return the context in which the event before `cursor` is published."""
-        return Context(self._connection, self._operation, {"cursor": cursor})
+        event = {"cursor": cursor, "recalled": recalled, "is_replayed": is_replayed}
+        return Context(self._connection, self._operation, event)
 
     def __getitem__(self, key: str) -> Any:
         for store in (self._event, self._operation):
@@ -112,15 +115,25 @@ class SharedContext:
     Raises SharedContextError for anything else, so that no client gets another's data.
     """
 
-    __slots__ = ("audience", "cursor")
+    __slots__ = ("audience", "cursor", "is_replayed", "recalled")
 
-    def __init__(self, audience: Any, cursor: str | None = None) -> None:
+    def __init__(
+        self,
+        audience: Any,
+        cursor: str | None = None,
+        recalled: Any = None,
+        is_replayed: bool = False,
+    ) -> None:
         object.__setattr__(self, "audience", audience)
         object.__setattr__(self, "cursor", cursor)
+        object.__setattr__(self, "recalled", recalled)
+        object.__setattr__(self, "is_replayed", is_replayed)
 
-    def of_event(self, cursor: str | None) -> "SharedContext":
+    def of_event(
+        self, cursor: str | None, recalled: Any = None, is_replayed: bool = False
+    ) -> "SharedContext":
         """Return the context in which the event before `cursor` is published."""
-        return SharedContext(self.audience, cursor)
+        return SharedContext(self.audience, cursor, recalled, is_replayed)
 
     def __getattr__(self, name: str) -> Any:
         raise SharedContextError()

@@ -96,9 +96,18 @@ class LoggedEvent(models.Model):
     number = models.PositiveBigIntegerField(primary_key=True)
     packed = models.BinaryField()
     written_at = models.DateTimeField(default=timezone.now)
+    # What the event is about: when that is gone or hidden, the payloads are taken out by it.
+    subject = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001  no subject
 
     class Meta:
         ordering = ("number",)
+        indexes = [
+            models.Index(
+                fields=["subject"],
+                condition=models.Q(subject__isnull=False),
+                name="logged_event_subject",
+            )
+        ]
 
     def __str__(self) -> str:
         # Stands in logs: nothing of the record.

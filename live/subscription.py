@@ -12,7 +12,7 @@ from graphene.utils.get_unbound_function import get_unbound_function
 from graphene.utils.props import props
 
 from live.concurrency.per_loop import per_loop
-from live.concurrency.threads import in_event_loop, in_worker_thread, is_async
+from live.concurrency.threads import Pool, in_event_loop, in_worker_thread, is_async
 from live.execution.resolvers import from_memory, reads_memory_only
 from live.log import records
 from live.log.append import send_on_commit, write
@@ -45,6 +45,12 @@ class Subscription(channels_graphql_ws.Subscription):
     The first three may be sync, and then run in a worker thread where the ORM may be used,
     or async; `audience` is called on the event loop and must not wait.
 
+    - `recall(subjects, forgotten)`, a sync static method that returns what is known now about the
+      subjects of events that are replayed (see `broadcast`'s `about`), by subject and without those
+      that are gone; of the subjects `forgotten` an event has no payload any more. `publish` finds
+      it as `info.context.recalled`, and `info.context.is_replayed` true; its payload is None where
+      that was forgotten, and it is not called if the subject is gone, too.
+
     A durable subscription, as all are by default, gets every event from the log: its type
     has the field `cursor`, and its field takes `after: cursor`, from which it goes on without
     a gap. With `durable = False` events pass the log: at most once, and the newest of them
@@ -59,7 +65,7 @@ class Subscription(channels_graphql_ws.Subscription):
 
     @classmethod
     def __init_subclass_with_meta__(cls, **options: Any) -> None:
-        authorize = getattr(cls, "authorize", None)
+        authorize, recall = getattr(cls, "authorize", None), getattr(cls, "recall", None)
         for hook in ("subscribe", "unsubscribed"):
             options[hook] = _asynchronous(options.get(hook) or getattr(cls, hook, None))
         if cls.durable:
@@ -68,6 +74,7 @@ class Subscription(channels_graphql_ws.Subscription):
         if not cls.durable:
             cls._drop_cursor()
         cls._authorize = staticmethod(_asynchronous(authorize)) if authorize else None
+        cls._recall = staticmethod(in_worker_thread(recall, Pool.LOG)) if recall else None
 
     @classmethod
     def _add_cursor(cls, options: dict[str, Any]) -> None:
@@ -106,6 +113,8 @@ class Subscription(channels_graphql_ws.Subscription):
         group: str | Iterable[str] | None = None,
         payload: Any = None,
         exclude_channel: str | None = None,
+        about: str | None = None,
+        forget: bool = False,
     ) -> "asyncio.Task[None] | None":
         """Tell every subscription in `group` of `payload`.
 
@@ -117,6 +126,11 @@ class Subscription(channels_graphql_ws.Subscription):
             exclude_channel: the socket with this `info.context.channel_name` is not told: the
                 one whose mutation it is. Those who share a run go on sharing it. A client that
                 comes back has another socket, and is told of what it missed, its own included.
+            about: what the event is about, such as "patient:17"; 100 characters at most. By it a
+                class's `recall` finds what may be shown of the event when it is replayed.
+            forget: whether the former events about that, of whatever class, are forgotten: their
+                payloads are taken out of the log in this transaction. For what is deleted, or is
+                not to be seen by all who saw it before.
 
         From sync code it is part of the current transaction: sent when that commits, and
         never if it rolls back; outside one, it is sent at once. From async code it returns
@@ -126,8 +140,10 @@ class Subscription(channels_graphql_ws.Subscription):
         """
         if in_event_loop():
             # Not by broadcast_async, which would pack when its task begins.
-            return _spawn(_in_order(cls._send, cls._event(group, payload, exclude_channel)))
-        cls.broadcast_sync(group=group, payload=payload, exclude_channel=exclude_channel)
+            return _spawn(
+                _in_order(cls._send, cls._event(group, payload, exclude_channel, about, forget))
+            )
+        cls._send(cls._event(group, payload, exclude_channel, about, forget))
         return None
 
     @classmethod
@@ -137,9 +153,11 @@ class Subscription(channels_graphql_ws.Subscription):
         group: str | Iterable[str] | None = None,
         payload: Any = None,
         exclude_channel: str | None = None,
+        about: str | None = None,
+        forget: bool = False,
     ) -> None:
         """Broadcast from sync code. Arguments as `broadcast` has them."""
-        cls._send(cls._event(group, payload, exclude_channel))
+        cls._send(cls._event(group, payload, exclude_channel, about, forget))
 
     @classmethod
     async def broadcast_async(
@@ -148,9 +166,11 @@ class Subscription(channels_graphql_ws.Subscription):
         group: str | Iterable[str] | None = None,
         payload: Any = None,
         exclude_channel: str | None = None,
+        about: str | None = None,
+        forget: bool = False,
     ) -> None:
         """Broadcast from async code: in a transaction of its own, which has committed then."""
-        await _in_order(cls._send, cls._event(group, payload, exclude_channel))
+        await _in_order(cls._send, cls._event(group, payload, exclude_channel, about, forget))
 
     @classmethod
     def unsubscribe(cls, *, group: str | None = None) -> "asyncio.Task[None] | None":
@@ -182,9 +202,17 @@ class Subscription(channels_graphql_ws.Subscription):
 
     @classmethod
     def _event(
-        cls, group: str | Iterable[str] | None, payload: Any, exclude_channel: str | None
+        cls,
+        group: str | Iterable[str] | None,
+        payload: Any,
+        exclude_channel: str | None,
+        about: str | None,
+        forget: bool,
     ) -> Record:
-        return records.event(cls.group_names(group), pack(payload), exclude_channel)
+        if forget and about is None:
+            raise ValueError("broadcast: forget needs about, whose former events are forgotten")
+        names, packed = cls.group_names(group), pack(payload)
+        return records.event(names, packed, exclude_channel, about=about, forgets=forget)
 
     @classmethod
     def _send(cls, record: Record) -> None:

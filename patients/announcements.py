@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from patients.events import groups_of
+from patients.events import groups_of, subject_of
 from patients.models import Patient
 from patients.schema.subscriptions import OnNewPatient, OnPatientChanged, PatientChange
 
 
 def announce_created(patient: Patient) -> None:
     """Tell the subscribers of OnNewPatient, once the transaction commits."""
-    OnNewPatient.broadcast(group=groups_of(patient), payload=_payload(patient))
+    OnNewPatient.broadcast(
+        group=groups_of(patient), payload=_payload(patient), about=subject_of(patient.pk)
+    )
 
 
 def announce_updated(patient: Patient) -> None:
@@ -33,6 +35,9 @@ def _announce_change(
     OnPatientChanged.broadcast(
         group=groups_of(patient, former_category),
         payload={**_payload(patient), "change": kind.value, "formerCategory": former_category},
+        about=subject_of(patient.pk),
+        # Not all who saw the patient before may do so now.
+        forget=kind is PatientChange.DELETED or former_category is not None,
     )
 
 

@@ -19,6 +19,16 @@ def patient_group(pk: int) -> str:
     return f"patient:{pk}"
 
 
+def subject_of(pk: int) -> str:
+    """Return what the log's events about one patient are found by."""
+    return f"patient:{pk}"
+
+
+def pk_in(subject: str) -> int:
+    """Return the patient's primary key in what `subject_of` returned."""
+    return int(subject.partition(":")[2])
+
+
 def groups_of(patient: Patient, former_category: str | None = None) -> list[str]:
     """Return every group that hears of `patient`.
 

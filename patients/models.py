@@ -78,9 +78,14 @@ class DiseaseCategory(models.Model):
         return shown_name(self.code, self.name)
 
     @property
+    def short_name(self) -> str:
+        """The name for a column, in the present language: 24 characters at most."""
+        return Truncator(short_name(self.code, self.name)).chars(24)
+
+    @property
     def label(self) -> str:
-        """The code and a name for a column, in the present language: 24 characters at most."""
-        return f"{self.code} {Truncator(short_name(self.code, self.name)).chars(24)}"
+        """The code and the short name."""
+        return f"{self.code} {self.short_name}"
 
 
 class Patient(models.Model):

@@ -4,6 +4,7 @@ from typing import Any
 
 import graphene
 
+from live.errors import Unauthenticated
 from live.log import store
 
 
@@ -17,4 +18,6 @@ class LogQueries(graphene.ObjectType):
 
     @staticmethod
     def resolve_position(root: Any, info: graphene.ResolveInfo) -> str:
+        if not info.context.user.is_authenticated:
+            raise Unauthenticated()
         return store.position()

@@ -1,16 +1,23 @@
 """Subscriptions that read events at their own pace: who comes back, and who cannot keep up."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from live import metrics
 from live.concurrency import outage
 from live.concurrency.cancellation import is_own_cancellation
 from live.concurrency.fair_share import counting_in
 from live.concurrency.scheduler import Rank, Scheduler
-from live.fanout.cohort import Cohort
+from live.concurrency.single_flight import SingleFlight
+from live.conf import conf
+from live.fanout.cohort import Cohort, Recall
 from live.fanout.event_buffer import Source
 from live.fanout.member import Member, State
 from live.log.events import Event
+
+Answer = TypeVar("Answer")
 
 # Events read in one piece: by no more than this do those who read together get apart, so that
 # what was run for the first of them is still there for the last (see Renderings).
@@ -27,6 +34,7 @@ class CatchUp:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        self._recalls: SingleFlight[Mapping[str, Any]] = SingleFlight()
 
     def start(self, member: Member, cohort: Cohort) -> None:
         """Have a member of `cohort` read on from its `since`."""
@@ -60,12 +68,15 @@ class CatchUp:
 
     async def _read_on(self, member: Member, cohort: Cohort) -> None:
         await self._turn(member)
+        recall = cohort.recall
         while events := await self._after(cohort.source, member.since):
             if self._scheduler.is_over:
                 # Those who waited for the same read go on in the same turn of the loop.
                 await self._turn(member)
             for event in events:
                 if not event.groups.isdisjoint(member.groups):
+                    if recall is not None and self._is_unknown(event, cohort.source):
+                        await self._recollect(member, recall, event, events)
                     await self._deliver(member, cohort, event)
                 if not member.is_read_by(asyncio.current_task()):
                     return  # the event was its end
@@ -95,14 +106,45 @@ class CatchUp:
         if body is not None:
             metrics.deliveries.inc()
 
+    async def _recollect(
+        self, member: Member, recall: Recall, event: Event, events: list[Event]
+    ) -> None:
+        """Have it looked up what is known now about `event`, and those of `events` after it."""
+        source = member.source
+        asked = [
+            each
+            for each in events
+            if each.number >= event.number
+            and self._is_unknown(each, source)
+            and not each.groups.isdisjoint(member.groups)
+        ]
+        now = source.forgets, time.monotonic()
+        subjects = frozenset(str(each.subject) for each in asked)
+        forgotten = frozenset(str(each.subject) for each in asked if each.is_forgotten)
+        found = await self._persevere(
+            lambda: self._recalls.do((recall, subjects, forgotten), recall, subjects, forgotten)
+        )
+        for each in asked:
+            each.recalled, each.recalled_at = found.get(str(each.subject)), now
+
+    def _is_unknown(self, event: Event, source: Source) -> bool:
+        if event.subject is None:
+            return False
+        forgets, when = event.recalled_at or (None, 0.0)
+        return forgets != source.forgets or time.monotonic() - when > conf.RECHECK_EVERY
+
     async def _after(self, source: Source, number: int) -> list[Event]:
+        return await self._persevere(lambda: source.after(number))
+
+    async def _persevere(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return what `ask` returns, again and again while the database is away."""
         while True:
             try:
-                events = await source.after(number)
+                answer = await ask()
             except outage.DATABASE_ERRORS as error:
                 metrics.log_errors.inc()
                 outage.database.failed(error)
                 await asyncio.sleep(outage.RETRY_SECONDS)
             else:
                 outage.database.succeeded()
-                return events
+                return answer

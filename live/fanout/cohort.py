@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,10 +26,22 @@ logger = logging.getLogger(__name__)
 MEMBERS_AT_ONCE = 250
 
 
-class Run(Protocol):
-    """Executes the subscription's selection for one event."""
+Outcome = ExecutionResult | Awaitable[ExecutionResult]
+# From subjects, and those of them whose payload is forgotten, to what is known about each now.
+Recall = Callable[[frozenset[str], frozenset[str]], Coroutine[Any, Any, Mapping[str, Any]]]
 
-    def __call__(self, event: Event) -> ExecutionResult | Awaitable[ExecutionResult]: ...
+
+class Run(Protocol):
+    """Executes the subscription's selection for one event.
+
+    One that has a `recall` also has `replay`, which takes an event that is no news.
+    """
+
+    recall: Recall | None
+
+    def __call__(self, event: Event) -> Outcome: ...
+
+    def replay(self, event: Event) -> Outcome: ...
 
 
 @dataclass(eq=False)
@@ -118,6 +130,9 @@ class Cohort:
         """Run `event` for the members, after those that were taken before."""
         if not self.live:
             return  # those who catch up find it at its source
+        if event.is_forgotten:
+            self._fall_behind()  # what is known of its subject now has to be looked up
+            return
         if not self.is_idle:
             self._hold(event)
             return
@@ -130,13 +145,16 @@ class Cohort:
     def _hold(self, event: Event) -> None:
         """Keep `event` until those before it are done with, and there is time for it."""
         if self.limit is None and len(self._waiting) >= self.most_waiting:
-            for member in list(self.live):
-                self.fall_behind(member, self)
+            self._fall_behind()
             return
         self._waiting.append(event)
         if self.limit is not None:
             self._keep_newest(self.limit)
         self._schedule()
+
+    def _fall_behind(self) -> None:
+        for member in list(self.live):
+            self.fall_behind(member, self)
 
     def _keep_newest(self, limit: int) -> None:
         kept = [index for index, event in enumerate(self._waiting) if not event.ends]
@@ -213,11 +231,13 @@ class Cohort:
             event = self._waiting.popleft()
             outcome = self._execute(event)
 
-    def _execute(self, event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
+    def _execute(
+        self, event: Event, run: Callable[[Event], Outcome] | None = None
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
         if event.ends:
             return ExecutionResult()
         try:
-            return self.run(event)
+            return (run or self.run)(event)
         except asyncio.CancelledError:
             # What `publish` asked for was cancelled; nothing that runs this was.
             return cancelled()
@@ -259,11 +279,20 @@ class Cohort:
 
     # ---- for those who catch up
 
+    @property
+    def recall(self) -> Recall | None:
+        """Looks up what is known now about the subjects of events; None where nobody asks."""
+        return getattr(self.run, "recall", None)
+
     async def rendered(self, event: Event) -> Body | None:
         """Return the event's notification, None where `publish` skipped it; run once for all."""
+        if event.is_forgotten and event.recalled is None:
+            return None
+        self._renderings.of_time(self.source.forgets)
+        run = self.run if self.recall is None else self.run.replay
 
         def make() -> Body | Coroutine[Any, Any, Body | None] | None:
-            outcome = self._execute(event)
+            outcome = self._execute(event, run)
             return body_of(outcome) if isinstance(outcome, ExecutionResult) else _later(outcome)
 
         is_shared = len(self.catching_up) + len(self.live) != 1

@@ -27,6 +27,10 @@ class Source(Protocol):
     def position(self) -> int:
         """The number of the last event that every cohort has been given."""
 
+    @property
+    def forgets(self) -> int:
+        """How often events of it were forgotten."""
+
     async def after(self, number: int) -> list[Event]:
         """Return some of the events after `number`, up to `position`; none at the end."""
 
@@ -44,20 +48,40 @@ class EventBuffer:
         self._fetch = fetch or in_worker_thread(store.read, Pool.LOG)
         # Ordered: a plain dict takes ever longer to find its first key where many were deleted.
         self._events: OrderedDict[int, Event] = OrderedDict()
+        self._by_subject: dict[str, set[int]] = {}
+        # How often events were forgotten: what was looked up before may not hold any more.
+        self.forgets = 0
         self._reads: SingleFlight[list[Event]] = SingleFlight()
 
     def start_over(self, epoch: int, position: int) -> None:
         """Continue with another log, or at another place of the same one."""
         if epoch != self.epoch:
             self._events.clear()
+            self._by_subject.clear()
             self._reads.forget()
         self.epoch, self.position = epoch, position
 
     def add(self, event: Event) -> None:
         """Keep `event`; the one that was added longest ago makes room."""
         self._events[event.number] = event
+        if event.subject is not None:
+            self._by_subject.setdefault(event.subject, set()).add(event.number)
         if len(self._events) > conf.EVENTS_IN_MEMORY:
-            self._events.popitem(last=False)
+            self._drop(self._events.popitem(last=False)[1])
+
+    def _drop(self, event: Event) -> None:
+        if event.subject is not None:
+            about = self._by_subject[event.subject]
+            about.discard(event.number)
+            if not about:
+                del self._by_subject[event.subject]
+
+    def forget(self, subject: str, before: int) -> None:
+        """Take away the payloads of the events about `subject` before the number `before`."""
+        self.forgets += 1
+        for number in self._by_subject.get(subject, ()):
+            if number < before:
+                self._events[number] = self._events[number].without_payload()
 
     def holds(self, number: int) -> bool:
         """Whether nothing has to be read for what comes after `number`."""

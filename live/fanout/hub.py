@@ -224,6 +224,8 @@ class Hub:
         match record.kind:
             case Kind.EVENT:
                 metrics.events.inc()
+                if record.forgets and record.subject is not None:
+                    self.log.forget(record.subject, event.number)
                 self._give(event)
             case Kind.UNSUBSCRIBE:
                 self._give(event)

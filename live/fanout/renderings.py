@@ -17,12 +17,19 @@ class Renderings:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[int, Body | asyncio.Task[Body | None] | None] = OrderedDict()
+        self._forgets = 0
 
     def keep(self, number: int, body: "Body | asyncio.Task[Body | None] | None") -> None:
         """Keep a notification, or the task that makes it; the oldest makes room."""
         self._kept[number] = body
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
+
+    def of_time(self, forgets: int) -> None:
+        """Drop what is kept if events have been forgotten since: see `Source.forgets`."""
+        if forgets != self._forgets:
+            self._forgets = forgets
+            self.forget()
 
     def forget(self) -> None:
         """Drop what is kept: nobody will ask for it."""

@@ -13,7 +13,7 @@ class TransientBuffer:
     """The events of subscriptions that are not durable: the newest, in memory only."""
 
     def __init__(self) -> None:
-        self.position = 0
+        self.position = self.forgets = 0
         self._newest: deque[Event] = deque(maxlen=MOST_KEPT)
         # Apart, so that no burst of events pushes out the end of a subscription.
         self._ends: deque[Event] = deque(maxlen=MOST_KEPT)

@@ -27,6 +27,8 @@ class _Waiting:
     """
 
     packed: bytes
+    subject: str | None
+    forgets: bool
 
     def __call__(self) -> None:
         pass
@@ -50,11 +52,10 @@ def write(record: Record) -> None:
 
     Every hub hears of it when that commits; after a rollback nothing is left of it.
     """
-    packed = records.pack(record)
+    waiting = _Waiting(records.pack(record), record.subject, record.forgets)
     if _batch.waiting is None:
-        _append([packed])
+        _append([waiting])
         return
-    waiting = _Waiting(packed)
     _batch.waiting.append(waiting)
     transaction.on_commit(waiting, using=store.database())
 
@@ -80,19 +81,23 @@ def one_batch() -> Iterator[None]:
             _append(kept)
 
 
-def _standing(batch: Sequence[_Waiting], connection: BaseDatabaseWrapper) -> list[bytes]:
+def _standing(batch: Sequence[_Waiting], connection: BaseDatabaseWrapper) -> list[_Waiting]:
     if connection.needs_rollback:
         return []
     callbacks = {id(entry[1]) for entry in connection.run_on_commit}
-    return [waiting.packed for waiting in batch if id(waiting) in callbacks]
+    return [waiting for waiting in batch if id(waiting) in callbacks]
 
 
-def _append(batch: Sequence[bytes]) -> None:
-    using = store.database()
+def _append(batch: Sequence[_Waiting]) -> None:
+    using, packed = store.database(), [waiting.packed for waiting in batch]
     # Without a savepoint, which would be two more statements in a transaction that is open.
     with transaction.atomic(using=using, savepoint=False):
-        end = store.append(batch)
-        transaction.on_commit(lambda: _tell(end, batch), using=using)
+        end = store.append(packed, [waiting.subject for waiting in batch])
+        first = end.number - len(batch) + 1
+        forgets = {w.subject: n for n, w in enumerate(batch, first) if w.forgets and w.subject}
+        if forgets:
+            store.forget(forgets)
+        transaction.on_commit(lambda: _tell(end, packed), using=using)
 
 
 def _tell(end: Cursor, batch: Sequence[bytes]) -> None:

@@ -25,6 +25,11 @@ class Event:
     epoch: int | None = None
     ends: bool = False
     excluded: str | None = None
+    subject: str | None = None
+    # What the subscription's class knows now about the subject, where the event is replayed, and
+    # at which time of its source that was looked up.
+    recalled: Any = None
+    recalled_at: Any = None
     _payload: Any = _UNREAD
     _cursor: str | None = None
 
@@ -34,16 +39,27 @@ class Event:
         match record.kind:
             case Kind.EVENT:
                 groups = frozenset(record.groups)
-                return cls(number, groups, record.body, epoch, excluded=record.excluded)
+                excluded, subject = record.excluded, record.subject
+                return cls(number, groups, record.body, epoch, False, excluded, subject)
             case Kind.UNSUBSCRIBE:
                 return cls(number, frozenset(record.groups), epoch=epoch, ends=True)
         return cls(number, frozenset(), epoch=epoch)
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether its payload was taken away: its subject is gone, or has moved."""
+        return self.subject is not None and not self.packed
+
+    def without_payload(self) -> "Event":
+        """Return the event as it is once its payload was taken away."""
+        place = self.number, self.groups, b"", self.epoch
+        return Event(*place, excluded=self.excluded, subject=self.subject)
+
+    @property
     def payload(self) -> Any:
-        """The payload, unpacked at the first look; raises PayloadError."""
+        """The payload, unpacked at the first look, None if it is forgotten; raises PayloadError."""
         if self._payload is _UNREAD:
-            self._payload = unpack(self.packed)
+            self._payload = None if self.is_forgotten else unpack(self.packed)
         return self._payload
 
     @property

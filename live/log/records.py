@@ -22,6 +22,13 @@ class Kind(IntEnum):
     KICK = 4
 
 
+# Among a record's groups, behind those of subscriptions: what it is about, and that the former
+# events about that are forgotten. Nobody joins groups of these names, so that releases that do not
+# know of them read the record all the same.
+_ABOUT = "about "
+_FORGETS = "forgets"
+
+
 class Record(NamedTuple):
     """One record.
 
@@ -34,6 +41,17 @@ class Record(NamedTuple):
     groups: tuple[str, ...] = ()
     body: Any = None
     excluded: str | None = None
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the payloads of the former events about its subject are to go."""
+        return bool(self.groups) and self.groups[-1] == _FORGETS
+
+    @property
+    def subject(self) -> str | None:
+        """What the event is about, such as "patient:17"; None where nobody said."""
+        last = self.groups[-2:-1] if self.forgets else self.groups[-1:]
+        return last[0][len(_ABOUT) :] if last and last[0].startswith(_ABOUT) else None
 
 
 def pack(record: Record) -> bytes:
@@ -60,9 +78,22 @@ def _checked(record: Record) -> Record:
     return record
 
 
-def event(groups: Iterable[str], payload: bytes, excluded: str | None = None) -> Record:
+def event(
+    groups: Iterable[str],
+    payload: bytes,
+    excluded: str | None = None,
+    *,
+    about: str | None = None,
+    forgets: bool = False,
+) -> Record:
     """Return the record of a broadcast."""
-    return Record(Kind.EVENT, tuple(groups), payload, excluded)
+    marks = [] if about is None else [_ABOUT + about, _FORGETS][: 1 + forgets]
+    return Record(Kind.EVENT, (*groups, *marks), payload, excluded)
+
+
+def forgotten(packed: bytes) -> bytes:
+    """Return a packed event without its payload; raise ValueError as `unpack` does."""
+    return pack(unpack(packed)._replace(body=b""))
 
 
 def unsubscribe(groups: Iterable[str]) -> Record:

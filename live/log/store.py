@@ -5,7 +5,7 @@ number N misses nothing by asking for what comes after N.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from django.db import connections, router, transaction
 from django.db.models import Subquery
 from django.utils import timezone
 
+from live.log import records
 from live.log.cursor import Cursor, encode
 from live.models import Log, LoggedEvent
 
@@ -39,8 +40,10 @@ def database() -> str:
     return router.db_for_write(LoggedEvent)
 
 
-def append(records: Sequence[bytes]) -> Cursor:
+def append(packed: Sequence[bytes], subjects: Sequence[str | None] = ()) -> Cursor:
     """Append records within the caller's transaction; return the place after the last.
+
+    `subjects` says what each is about; none is about anything where it is empty.
 
     The counter's row stays locked until that transaction ends: call it late in a long one.
     Raises TransactionManagementError outside a transaction.
@@ -49,8 +52,8 @@ def append(records: Sequence[bytes]) -> Cursor:
     if not connections[using].in_atomic_block:
         raise transaction.TransactionManagementError("the log is appended to in a transaction")
     with connections[using].cursor() as cursor:
-        epoch, last = _advance(cursor, len(records))
-        _insert(cursor, last - len(records) + 1, records)
+        epoch, last = _advance(cursor, len(packed))
+        _insert(cursor, last - len(packed) + 1, packed, subjects or [None] * len(packed))
     return Cursor(epoch, last)
 
 
@@ -58,8 +61,8 @@ def append(records: Sequence[bytes]) -> Cursor:
 # its update() cannot return the new value.
 _ADVANCE = f"UPDATE {Log._meta.db_table} SET last = last + %s RETURNING epoch, last"  # noqa: S608
 _INSERT = (
-    f"INSERT INTO {LoggedEvent._meta.db_table} (number, packed, written_at) "  # noqa: S608
-    "VALUES (%s, %s, %s)"
+    f"INSERT INTO {LoggedEvent._meta.db_table} (number, packed, written_at, subject) "  # noqa: S608
+    "VALUES (%s, %s, %s, %s)"
 )
 
 
@@ -74,10 +77,30 @@ def _advance(cursor: Any, count: int) -> tuple[int, int]:
     return row
 
 
-def _insert(cursor: Any, first: int, records: Sequence[bytes]) -> None:
+def _insert(
+    cursor: Any, first: int, packed: Sequence[bytes], subjects: Sequence[str | None]
+) -> None:
     adapt = cursor.db.ops.adapt_datetimefield_value
     now = adapt(timezone.now())
-    cursor.executemany(_INSERT, [(n, record, now) for n, record in enumerate(records, first)])
+    rows = enumerate(zip(packed, subjects, strict=True), first)
+    cursor.executemany(_INSERT, [(n, record, now, subject) for n, (record, subject) in rows])
+
+
+def forget(before: Mapping[str, int]) -> None:
+    """Take the payloads of former events out of the log, within the caller's transaction.
+
+    Args:
+        before: by subject, the number of the event that makes those before it forgotten. Their
+            numbers and groups stay, so that readers find no hole.
+    """
+    events = LoggedEvent.objects.using(database())
+    found = events.filter(subject__in=list(before)).values_list("number", "packed", "subject")
+    emptied = [
+        LoggedEvent(number=number, packed=records.forgotten(bytes(packed)))
+        for number, packed, subject in found
+        if subject is not None and number < before[subject]
+    ]
+    events.bulk_update(emptied, ["packed"], batch_size=500)
 
 
 def _create(using: str) -> None:

@@ -1,9 +1,10 @@
 """From a subscription operation to what has to be registered with the hub."""
 
+import functools
 import json
-from collections.abc import AsyncIterator, Awaitable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import graphene
 from graphql import (
@@ -23,7 +24,7 @@ from live.context import Context, SharedContext
 from live.errors import BadInput
 from live.execution.execution import Document, Request
 from live.execution.repeated_execution import Repeated
-from live.fanout.cohort import Run
+from live.fanout.cohort import Outcome, Recall, Run
 from live.log.events import Event
 
 
@@ -119,21 +120,45 @@ def cohort_of(
         asked = (schema, middleware, request.query, request.operation_name, variables)
         key = (asked, context.audience)
 
-    repeated: Any = Repeated()
+    run = functools.partial(
+        execute,
+        schema.graphql_schema,
+        document.valid_ast,
+        variable_values=request.variables,
+        operation_name=request.operation_name,
+        middleware=middleware,
+        execution_context_class=cast(Any, Repeated()),
+    )
+    return key, EventRun(run, context, opened.subscription_class._recall)
 
-    def run(event: Event) -> ExecutionResult | Awaitable[ExecutionResult]:
-        return execute(
-            schema.graphql_schema,
-            document.valid_ast,
-            event.payload,
-            context.of_event(event.cursor),
-            request.variables,
-            request.operation_name,
-            middleware=middleware,
-            execution_context_class=repeated,
-        )
 
-    return key, run
+class EventRun:
+    """Runs a subscription's selection for one event after the other.
+
+    Args:
+        execute: takes the event's payload and context.
+        context: of the cohort.
+        recall: the class's hook.
+    """
+
+    __slots__ = ("_context", "_execute", "recall")
+
+    def __init__(
+        self,
+        execute: Callable[[Any, Any], Outcome],
+        context: Context | SharedContext,
+        recall: Recall | None,
+    ) -> None:
+        self._execute, self._context, self.recall = execute, context, recall
+
+    def __call__(self, event: Event) -> Outcome:
+        """Run for an event that is news."""
+        return self._execute(event.payload, self._context.of_event(event.cursor))
+
+    def replay(self, event: Event) -> Outcome:
+        """Run for an event whose `recalled` was looked up."""
+        context = self._context.of_event(event.cursor, event.recalled, is_replayed=True)
+        return self._execute(event.payload, context)
 
 
 def _variables_asked(

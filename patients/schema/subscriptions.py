@@ -14,8 +14,8 @@ from live.execution.resolvers import from_memory
 from live.identity.rights_cache import cached_rights
 from live.subscription import Subscription
 from patients import selectors
-from patients.events import group_watched
-from patients.models import Patient
+from patients.events import group_watched, pk_in, subject_of
+from patients.models import DiseaseCategory, Patient
 from patients.schema.ids import patient_pk
 from patients.schema.types import PatientType
 
@@ -36,6 +36,13 @@ class Audience(NamedTuple):
 
     language: str
     hidden_categories: frozenset[int]
+
+
+class Present(NamedTuple):
+    """A patient now: the category's key, and the row where the event's payload is forgotten."""
+
+    category_id: int
+    patient: Patient | None = None
 
 
 class PatientSubscription(Subscription):
@@ -69,15 +76,31 @@ class PatientSubscription(Subscription):
         pk = patient_pk(id) if id is not None else None
         return [group_watched(pk=pk, category=category)]
 
+    @staticmethod
+    def recall(subjects: frozenset[str], forgotten: frozenset[str]) -> dict[str, Present]:
+        """Return how the patients are now: one who has moved may be hidden by now."""
+        patients = Patient.objects.filter(pk__in=map(pk_in, subjects)).order_by()
+        found = {subject_of(pk): Present(of) for pk, of in patients.values_list("pk", "category")}
+        rows = Patient.objects.select_related("category").in_bulk(map(pk_in, forgotten))
+        return found | {subject_of(pk): Present(p.category_id, p) for pk, p in rows.items()}
 
-def _is_withheld(payload: dict[str, Any], info: graphene.ResolveInfo) -> bool:
-    return payload["category"].pk in info.context.audience.hidden_categories
+
+def _is_withheld(category: DiseaseCategory, info: graphene.ResolveInfo) -> bool:
+    """Whether the client may not see patients of `category`, or of the present one."""
+    hidden, now = info.context.audience.hidden_categories, info.context.recalled
+    return category.pk in hidden or (now is not None and now.category_id in hidden)
 
 
 def _patient_in(payload: dict[str, Any]) -> Patient:
     patient = payload["patient"]
     patient.category = payload["category"]
     return patient
+
+
+def _only_known_as_gone(patient: Patient) -> Patient:
+    """Return of a deleted patient what a client needs to take it off its list."""
+    kept = {name: getattr(patient, name) for name in ("pk", "category", "status", "admitted_at")}
+    return Patient(name="", **kept)
 
 
 class OnNewPatient(PatientSubscription):
@@ -92,11 +115,14 @@ class OnNewPatient(PatientSubscription):
     @staticmethod
     @from_memory
     def publish(
-        payload: dict[str, Any], info: graphene.ResolveInfo, category: str | None = None
+        payload: dict[str, Any] | None, info: graphene.ResolveInfo, category: str | None = None
     ) -> "OnNewPatient | None":
-        if _is_withheld(payload, info):
+        now = info.context.recalled
+        if info.context.is_replayed and now is None:
+            return None  # deleted
+        patient = _patient_in(payload) if payload is not None else now.patient
+        if _is_withheld(patient.category, info) or category not in (None, patient.category.code):
             return None
-        patient = _patient_in(payload)
         message = _added_in(info.context.audience.language) % {"name": patient.name}
         return OnNewPatient(message=message, patient=patient)
 
@@ -123,18 +149,24 @@ class OnPatientChanged(PatientSubscription):
     @staticmethod
     @from_memory
     def publish(
-        payload: dict[str, Any],
+        payload: dict[str, Any] | None,
         info: graphene.ResolveInfo,
         id: str | None = None,
         category: str | None = None,
     ) -> "OnPatientChanged | None":
-        if _is_withheld(payload, info):
-            return None
+        if payload is None:
+            return None  # the event that made it forgotten tells what is so now
         patient = _patient_in(payload)
+        if _is_withheld(patient.category, info):
+            return None
         # Who asked for one patient in one category is in the patient's group.
         if category not in (None, patient.category.code, payload["formerCategory"]):
             return None
         change = PatientChange(payload["change"])
+        if info.context.is_replayed and info.context.recalled is None:
+            if change is not PatientChange.DELETED:
+                return None
+            patient = _only_known_as_gone(patient)
         message = _message_in(info.context.audience.language, change) % {"name": patient.name}
         return OnPatientChanged(change=change, message=message, patient=patient)
 

@@ -172,7 +172,6 @@ def test_pure_modules_do_no_input_or_output():
         "socket/protocol.py",
         "socket/messages.py",
         "execution/document_limits.py",
-        "log/cursor.py",
         "log/records.py",
     }
     forbidden = {"asyncio", "channels", "django", "socket", "threading", "channels_graphql_ws"}

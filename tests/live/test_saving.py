@@ -32,7 +32,7 @@ def token(nurse):
 def log_away(monkeypatch):
     """Return a function from whose call on every append to the log fails."""
 
-    def fail(packed):
+    def fail(*_):
         raise LogIsAway
 
     return lambda: monkeypatch.setattr(store, "append", fail)

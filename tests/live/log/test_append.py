@@ -92,7 +92,7 @@ def test_what_rolls_back_never_was(told):
 
 
 def test_what_cannot_be_told_of_is_not_written(told, monkeypatch):
-    def fail(batch):
+    def fail(*_):
         raise OperationalError("disk full")
 
     monkeypatch.setattr(store, "append", fail)

@@ -2,12 +2,15 @@
 
 import base64
 import string
+import struct
+import zlib
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from live.errors import BadCursor
+from live.errors import BadCursor, CursorExpired
 from live.log.cursor import Cursor, Step, decode, encode, step
 
 numbers = st.integers(0, 2**64 - 1)
@@ -22,11 +25,11 @@ def test_a_cursor_comes_back(cursor):
 
 @given(cursors)
 def test_it_needs_no_escaping_in_a_url(cursor):
-    assert len(encode(cursor)) == 28
+    assert len(encode(cursor)) == 36
     assert set(encode(cursor)) <= set(ALPHABET)
 
 
-@settings(max_examples=20)  # each is some 2,000 texts
+@hypothesis_settings(max_examples=20)  # each is some 2,000 texts
 @given(cursors)
 @example(Cursor(2**64 - 1, 2**64 - 1))
 def test_every_change_of_one_character_is_refused(cursor):
@@ -36,7 +39,7 @@ def test_every_change_of_one_character_is_refused(cursor):
             refuse(text[:place] + character + text[place + 1 :])
 
 
-@given(cursors, st.integers(0, 26))
+@given(cursors, st.integers(0, 34))
 def test_two_characters_that_changed_places_are_refused(cursor, place):
     text = encode(cursor)
     first, second = text[place : place + 2]
@@ -46,14 +49,14 @@ def test_two_characters_that_changed_places_are_refused(cursor, place):
 
 @given(st.text(max_size=40))
 @example("")
-@example("=" * 28)
-@example("A" * 26 + "==")
-@example("\ud800" * 28)
+@example("=" * 36)
+@example("A" * 34 + "==")
+@example("\ud800" * 36)
 def test_what_is_no_cursor_is_refused(text):
     refuse(text)
 
 
-@given(st.text(ALPHABET, min_size=28, max_size=28))
+@given(st.text(ALPHABET, min_size=36, max_size=36))
 def test_what_only_looks_like_one_is_refused(text):
     refuse(text)
 
@@ -65,11 +68,33 @@ def test_what_has_more_around_it_is_refused(cursor, more):
 
 
 def test_another_version_is_refused(monkeypatch):
-    monkeypatch.setattr("live.log.cursor.VERSION", 2)
+    monkeypatch.setattr("live.log.cursor.VERSION", 3)
     later = encode(Cursor(1, 2))
     monkeypatch.undo()
-    assert base64.urlsafe_b64decode(later)[0] == 2
+    assert base64.urlsafe_b64decode(later)[0] == 3
     refuse(later)
+
+
+def test_a_cursor_of_a_release_that_did_not_sign_them_is_too_old():
+    place = struct.pack("!BQQ", 1, 5, 7)
+    unsigned = base64.urlsafe_b64encode(place + struct.pack("!I", zlib.crc32(place))).decode()
+    with pytest.raises(CursorExpired):
+        decode(unsigned)
+
+
+def test_nobody_makes_a_cursor_without_the_key(settings):
+    made = encode(Cursor(5, 7))
+    settings.SECRET_KEY = "another" * 10
+    refuse(made)
+    settings.SECRET_KEY_FALLBACKS = ["no" * 30]
+    refuse(made)
+
+
+def test_a_cursor_outlives_a_change_of_the_key(settings):
+    made = encode(Cursor(5, 7))
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another" * 10
+    assert decode(made) == Cursor(5, 7)
 
 
 def refuse(text):

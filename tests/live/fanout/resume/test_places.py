@@ -49,7 +49,15 @@ async def refused_with(after, subprotocol):
     return code
 
 
-BROKEN = ["", "1", "a" * 28, "ä" * 28, "=" * 28, "AQAAAAAAAAAHAAAAAAAAAAFCQkJC", "x" * 10_000]
+BROKEN = [
+    "",
+    "1",
+    "a" * 28,
+    "ä" * 28,
+    "=" * 28,
+    "Ag" + "A" * 34,
+    "x" * 10_000,
+]
 
 
 @pytest.mark.parametrize("after", BROKEN, ids=lambda text: text[:9])
@@ -156,7 +164,7 @@ async def test_who_was_refused_goes_on_from_the_position():
     await write("old")
     async with connect() as wire:
         assert await wire.subscribe(NOTES, after=encode(Cursor(1, 1))) == ["CURSOR_EXPIRED"]
-        place = (await wire.ask("{ position }"))["data"]["position"]
+        place = await sync_to_async(store.position)()
         await write("new")
         assert await wire.subscribe(NOTES, after=place) == []
         assert await read(wire, 1) == ["new"]

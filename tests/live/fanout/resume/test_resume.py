@@ -9,6 +9,7 @@ from django.db import transaction
 
 from live import metrics
 from live.fanout.hub import Hub
+from live.log import store
 from live.log.cursor import Cursor, decode, encode
 from tests.live.engine import until
 from tests.live.notes import (
@@ -52,7 +53,7 @@ async def test_all_that_came_after_a_cursor_then_what_happens(subprotocol):
 async def test_after_the_position_comes_what_happens_from_then_on():
     await write("before")
     async with connect() as wire:
-        place = (await wire.ask("{ position }"))["data"]["position"]
+        place = await sync_to_async(store.position)()
         await write("between")
         assert await wire.subscribe(NOTES, after=place) == []
         await write("then")
