@@ -11,8 +11,10 @@ DEFAULTS: dict[str, Any] = {
     # and with it every subscriber, wait longer for its turn. Twice as many and four more (for
     # the log and for rights) are the database connections that a process takes.
     "MAX_WORKER_THREADS": 4,
-    # Documents whose parsed form is kept; clients of one application send the same few dozen.
+    # Documents whose parsed form is kept, and the characters of their texts, each of which costs
+    # some fifty bytes so; clients of one application send the same few dozen.
     "DOCUMENT_CACHE_SIZE": 512,
+    "DOCUMENT_CACHE_CHARACTERS": 524_288,
     # ---- the event log
     # What the channel layer carries: "events", or "doorbell": only that there are some, which
     # each process then reads from the log. It keeps patients' data out of Redis, for a query.
@@ -20,9 +22,10 @@ DEFAULTS: dict[str, Any] = {
     # Seconds between two looks at the log while nothing comes by the channel layer: what an
     # event is late at the most when the layer is away.
     "POLL_EVERY": 1,
-    # Events kept in memory for those who come back, at about 2 KB each; the rest is read
-    # from the database.
+    # Events kept in memory for those who come back, and their bytes; the rest is read from the
+    # database.
     "EVENTS_IN_MEMORY": 2000,
+    "EVENT_BYTES_IN_MEMORY": 16_777_216,
     # ---- sockets
     # Seconds between pings. Proxies cut silent connections after 30 to 60.
     "SEND_PING_EVERY": 20,
@@ -32,8 +35,11 @@ DEFAULTS: dict[str, Any] = {
     # forgotten costs memory, one that watches is not idle.
     "IDLE_TIMEOUT": 3600,
     # Frames that may wait for a client that does not read: answers and pings. Beyond it, the
-    # socket is closed; at 1 KB each this bounds its memory at 1 MB.
+    # socket is closed.
     "OUTBOX_SIZE": 1024,
+    # Bytes that may wait so, of answers and notifications; a ward's page has some ten thousand. A
+    # client that leaves an eighth of it in answers unread is not read from either.
+    "OUTBOX_BYTES": 1_048_576,
     # Notifications among them. Beyond it, the subscription reads from the log as fast as its
     # client takes it.
     "NOTIFICATIONS_IN_OUTBOX": 128,
@@ -56,6 +62,10 @@ DEFAULTS: dict[str, Any] = {
     "MAX_QUERY_FIELDS": 1000,
     # Aliases multiply the cost of one field: no page of a real client needs more.
     "MAX_QUERY_ALIASES": 50,
+    # Rows that a document may ask for, all its lists together: ten pages.
+    "MAX_ROWS": 1000,
+    # Bytes of one answer; what is larger is an error.
+    "MAX_ANSWER_BYTES": 2_097_152,
     # Rows in one page of a list: more than any screen shows, less than what hurts.
     "MAX_PAGE_SIZE": 100,
     # Queries and mutations running on one socket: a page that loads asks for a dozen.

@@ -111,6 +111,13 @@ class QueryTooComplex(LimitExceeded):
     counted_when_raised = False
 
 
+class AnswerTooLarge(LimitExceeded):
+    """The answer has more than MAX_ANSWER_BYTES bytes."""
+
+    code = "ANSWER_TOO_LARGE"
+    default_message = "The answer is too large: ask for fewer rows, or for shorter fields."
+
+
 class RateLimited(LimitExceeded):
     """Too many requests in too short a time."""
 

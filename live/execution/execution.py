@@ -25,6 +25,7 @@ from graphql import (
     validate,
 )
 
+from live.concurrency.bounded_cache import BoundedCache
 from live.concurrency.fair_share import counting_in
 from live.concurrency.single_flight import SingleFlight
 from live.concurrency.threads import Pool, in_worker_thread
@@ -33,6 +34,7 @@ from live.context import Context
 from live.errors import BadInput, LimitExceeded, QueryTooComplex, Timeout
 from live.execution.document_limits import Bounds, check_document
 from live.execution.introspection import check_introspection
+from live.execution.row_budget import check_rows
 from live.identity.rate_limits import Client
 
 # Longer documents are rarely sent twice, and the cache must not hold megabytes of them.
@@ -95,7 +97,7 @@ async def prepare(schema: graphene.Schema, query: str, client: Client) -> Docume
     Raises RateLimited where `client` brings too many that were not.
     """
     key = (schema.graphql_schema, query)
-    document = _documents.pop(key, None)
+    document = _documents.pop(key)
     if document is None:
         document = await _parsing.do(key, _parse_anew, key, client)
     if len(query) <= LONGEST_CACHED_DOCUMENT:
@@ -116,14 +118,13 @@ def _parse_anew(key: tuple[GraphQLSchema, str], client: Client) -> Coroutine[Any
     return in_worker_thread(_parse_and_validate, Pool.PARSING)(*key)
 
 
-# The documents seen last, the newest at the end.
-_documents: dict[tuple[GraphQLSchema, str], Document] = {}
+# The documents seen last.
+_documents: BoundedCache[Document] = BoundedCache()
 
 
 def _remember(key: tuple[GraphQLSchema, str], document: Document) -> None:
-    _documents[key] = document
-    if len(_documents) > conf.DOCUMENT_CACHE_SIZE:
-        del _documents[next(iter(_documents))]
+    most = {"most": conf.DOCUMENT_CACHE_SIZE, "most_weight": conf.DOCUMENT_CACHE_CHARACTERS}
+    _documents.keep(key, document, len(key[1]), **most)
 
 
 def _parse_and_validate(schema: GraphQLSchema, query: str) -> Document:
@@ -134,6 +135,11 @@ def _parse_and_validate(schema: GraphQLSchema, query: str) -> Document:
     except GraphQLError as error:
         return Document(None, (error,))
     errors = validate(schema, ast, [*specified_rules, MaxIntrospectionDepthRule])
+    if not errors:
+        try:
+            check_rows(schema, ast, conf.MAX_ROWS, conf.MAX_PAGE_SIZE)
+        except QueryTooComplex as error:
+            errors = [error]
     introspection = validate(schema, ast, [NoSchemaIntrospectionCustomRule], max_errors=1)
     return Document(ast, tuple(errors), bool(introspection))
 

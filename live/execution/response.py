@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from live.errors import format_error
+from live.errors import AnswerTooLarge, format_error
 
 
 def response(data: Any, errors: Iterable[Any] | None = None) -> dict[str, Any]:
@@ -18,6 +18,11 @@ def response(data: Any, errors: Iterable[Any] | None = None) -> dict[str, Any]:
             format_error(error) if isinstance(error, Exception) else error for error in errors
         ]
     return body
+
+
+def too_large() -> dict[str, Any]:
+    """Return the response in place of one of more than MAX_ANSWER_BYTES."""
+    return response(None, [AnswerTooLarge(limit="answer_bytes")])
 
 
 class Body(str):

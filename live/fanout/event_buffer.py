@@ -49,6 +49,7 @@ class EventBuffer:
         # Ordered: a plain dict takes ever longer to find its first key where many were deleted.
         self._events: OrderedDict[int, Event] = OrderedDict()
         self._by_subject: dict[str, set[int]] = {}
+        self._bytes = 0
         # How often events were forgotten: what was looked up before may not hold any more.
         self.forgets = 0
         self._reads: SingleFlight[list[Event]] = SingleFlight()
@@ -58,18 +59,25 @@ class EventBuffer:
         if epoch != self.epoch:
             self._events.clear()
             self._by_subject.clear()
+            self._bytes = 0
             self._reads.forget()
         self.epoch, self.position = epoch, position
 
     def add(self, event: Event) -> None:
         """Keep `event`; the one that was added longest ago makes room."""
+        if (known := self._events.get(event.number)) is not None:
+            self._bytes -= len(known.packed)
         self._events[event.number] = event
         if event.subject is not None:
             self._by_subject.setdefault(event.subject, set()).add(event.number)
-        if len(self._events) > conf.EVENTS_IN_MEMORY:
+        self._bytes += len(event.packed)
+        while (
+            len(self._events) > conf.EVENTS_IN_MEMORY or self._bytes > conf.EVENT_BYTES_IN_MEMORY
+        ) and self._events:
             self._drop(self._events.popitem(last=False)[1])
 
     def _drop(self, event: Event) -> None:
+        self._bytes -= len(event.packed)
         if event.subject is not None:
             about = self._by_subject[event.subject]
             about.discard(event.number)
@@ -81,6 +89,7 @@ class EventBuffer:
         self.forgets += 1
         for number in self._by_subject.get(subject, ()):
             if number < before:
+                self._bytes -= len(self._events[number].packed)
                 self._events[number] = self._events[number].without_payload()
 
     def holds(self, number: int) -> bool:

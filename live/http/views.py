@@ -5,7 +5,7 @@ from typing import Any
 import graphene
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
@@ -22,6 +22,7 @@ from live.context import Context
 from live.errors import BadInput, Forbidden
 from live.execution.execution import Document, Request, of_one_operation, prepare, run
 from live.execution.resolvers import WorkerThreads
+from live.execution.response import encode, too_large
 from live.http import protocol
 from live.identity import identify
 from live.identity.rate_limits import Client, client_of_request, client_of_user
@@ -172,6 +173,7 @@ def respond(answer: protocol.Answer) -> HttpResponse:
     """Return `answer` as a response that no cache keeps: it may hold patients' data."""
     headers = {**answer.headers, "Cache-Control": "no-store"}
     content_type = f"{answer.media_type}; charset=utf-8"
-    return JsonResponse(
-        answer.body, status=answer.status, headers=headers, content_type=content_type
-    )
+    body = encode(answer.body).encode()
+    if len(body) > conf.MAX_ANSWER_BYTES:
+        body = encode(too_large()).encode()
+    return HttpResponse(body, status=answer.status, headers=headers, content_type=content_type)

@@ -91,6 +91,8 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         try:
             while True:
                 await self.dispatch(await receive())
+                if self._session is not None:
+                    await self._session.ready()
         except StopConsumer:
             pass
         finally:

@@ -1,11 +1,29 @@
-"""Backpressure for Daphne, whose `send` never waits for a client that does not read."""
+"""Backpressure for Daphne: its `send` waits for no client, and it reads whatever a client sends."""
 
 import asyncio
 from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
+from live.conf import conf
 from live.socket.send_queue import Send
+
+
+class Reading:
+    """What is read from a socket. A server other than Daphne stops by itself where the
+    application does not call `receive`.
+    """
+
+    def pause_reading(self) -> None:
+        """Read nothing more from the client for now."""
+
+    def resume_reading(self) -> None:
+        """Read on."""
+
+
+def reading_of(send: Send) -> Reading:
+    """Return the reading of the socket whose ASGI `send` came out of `with_backpressure`."""
+    return send if isinstance(send, _WaitingSend) else Reading()
 
 
 def with_backpressure(send: Send) -> Send:
@@ -23,15 +41,17 @@ def with_backpressure(send: Send) -> Send:
     return _WaitingSend(send, protocol)
 
 
-class _WaitingSend:
+class _WaitingSend(Reading):
     """Twisted's push producer: stopped by the transport at 64 KiB, until it has written them.
 
     https://docs.twisted.org/en/stable/api/twisted.internet.interfaces.IPushProducer.html
     """
 
     def __init__(self, send: Send, protocol: Any) -> None:
-        self._send = send
+        self._send, self._protocol = send, protocol
         self._resumed: asyncio.Event | None = None
+        # Twice what the engine takes, which has the better close code: Daphne has no bound.
+        protocol.maxMessagePayloadSize = 2 * conf.MAX_MESSAGE_BYTES
         # The HTTP request's, which the socket was before.
         protocol.unregisterProducer()
         protocol.registerProducer(self, True)
@@ -43,6 +63,14 @@ class _WaitingSend:
         while self._resumed is not None:
             await self._resumed.wait()
         await self._send(message)
+
+    def pause_reading(self) -> None:
+        """Let what the client sends wait with it: Daphne would gather it in memory."""
+        self._protocol.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._protocol.transport.resumeProducing()
 
     # ---- Twisted's names
 

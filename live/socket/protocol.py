@@ -68,6 +68,8 @@ class Prefix(NamedTuple):
     data: bytes
 
 
+# The longest payload of a ping that its pong has, too, in characters of JSON.
+LONGEST_ECHO = 1024
 # What ends a message whose payload is its last field.
 NEXT_END = "}"
 
@@ -203,8 +205,11 @@ class Connection:
     _on_stop = _on_complete
 
     def _on_ping(self, message: Message) -> Action:
-        payload = {} if message.payload is None else {"payload": message.payload}
-        return Reply({"type": "pong", **payload})
+        # Only a client that was let in, and a short payload: an answer costs what a ping costs.
+        payload = message.payload if self.state is State.ACKNOWLEDGED else None
+        if payload is None or len(encode(payload)) > LONGEST_ECHO:
+            return Reply({"type": "pong"})
+        return Reply({"type": "pong", "payload": payload})
 
     def _on_pong(self, message: Message) -> Action:
         return Ignore()

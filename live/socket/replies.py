@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from live.execution.response import Body, encode
+from live.conf import conf
+from live.execution.response import Body, encode, too_large
+from live.socket.messages import is_longer
 from live.socket.protocol import Connection, Prefix
 from live.socket.send_queue import SendQueue
 
@@ -19,7 +21,10 @@ class Replies:
 
     def result(self, response: dict[str, Any]) -> None:
         """Send a GraphQL response; more may follow."""
-        self._queue.put(encode(self._protocol.next(self._id, response)))
+        message = encode(self._protocol.next(self._id, response))
+        if is_longer(message, conf.MAX_ANSWER_BYTES):
+            message = encode(self._protocol.next(self._id, too_large()))
+        self._queue.put(message)
 
     def refuse(self, errors: list[Any]) -> None:
         """Send formatted errors: the operation did not run, or cannot continue. Nothing follows."""

@@ -14,6 +14,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 # The ASGI extension of live.socket.uvicorn; without it every frame goes by `send`.
 FRAME_EXTENSION = "wardcast.frame"
 _END = NEXT_END.encode()
+# Of `most_bytes`, what may wait before no more is read from the client.
+UNREAD_PART = 8
+
+_Frame = tuple[str | None, bytes | tuple[str, Body], int]
 
 
 class SendQueue:
@@ -28,13 +32,18 @@ class SendQueue:
         most: frames that may wait, not counting subscriptions that keep their newest; at one
             more, `on_overflow` is called, once.
         most_shared: of them, messages put by `put_shared`; half of them at the most.
+        most_bytes: bytes that may wait, of both; at one more, it is as with `most`. What is sent
+            alone may be larger.
         on_broken: called, once, when the server refuses to send: the client is gone.
         write: the frame extension's function, None where the server has none.
     """
 
     __slots__ = (
+        "_bytes",
         "_on_broken",
         "_on_overflow",
+        "_own_bytes",
+        "_read",
         "_room",
         "_send",
         "_sending_since",
@@ -43,6 +52,7 @@ class SendQueue:
         "_writer",
         "closed",
         "most",
+        "most_bytes",
         "most_shared",
     )
 
@@ -54,15 +64,20 @@ class SendQueue:
         on_overflow: Callable[[], None],
         on_broken: Callable[[], None],
         write: Callable[[bytes], bool] | None = None,
+        most_bytes: int = 1_048_576,
     ) -> None:
         self._send, self._write = send, write
         # However it is set up, notifications alone are no reason to give up on a client: the
         # answers and pings between them find room.
         self.most, self.most_shared = most, max(1, min(most_shared, most // 2))
+        self.most_bytes = most_bytes
         self._on_overflow, self._on_broken = on_overflow, on_broken
-        # (tag, frame): frames of a subscription that keeps only its newest have a tag.
-        # Those of a shared message are its prefix and its body, which is there once for all.
-        self._waiting: deque[tuple[str | None, str | tuple[str, Body]]] = deque()
+        # (tag, frame, size): frames of a subscription that keeps only its newest have a tag.
+        # Those of a shared message are its prefix and its body, which is there once for all; the
+        # others are bytes, since one emoji makes Python's text four times as large.
+        self._waiting: deque[_Frame] = deque()
+        self._bytes = self._own_bytes = 0
+        self._read: asyncio.Event | None = None
         self._room: asyncio.Event | None = None
         self._sending_since: float | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -74,11 +89,28 @@ class SendQueue:
             return
         if self._writer is None:
             self._send_now(frame)
-        elif sum(tag is None for tag, _ in self._waiting) >= self.most:
+            return
+        data = frame.encode()
+        own = sum(entry[0] is None for entry in self._waiting)
+        if own >= self.most or not self._fits(len(data)):
             self.closed = True
             self._on_overflow()
         else:
-            self._waiting.append((None, frame))
+            self._add((None, data, len(data)))
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the client leaves so many answers unread that it should ask for no more.
+
+        Notifications do not count: who is slow with them reads them from the log.
+        """
+        return self._own_bytes > self.most_bytes // UNREAD_PART
+
+    async def read(self) -> None:
+        """Return when `is_unread` is false, or the client is gone."""
+        while self._writer is not None and self.is_unread:
+            self._read = self._read or asyncio.Event()
+            await self._read.wait()
 
     def put_shared(
         self, prefix: Prefix, body: Body, *, newest: tuple[str, int] | None = None
@@ -94,16 +126,29 @@ class SendQueue:
             if self._write is None or not self._write(prefix.data + body.data(_END)):
                 self._send_now(f"{prefix.text}{body}{NEXT_END}")
             return True
+        size = len(prefix.data) + len(body.data(_END))
         if newest is not None:
             self._make_room(*newest)
-        elif len(self._waiting) >= self.most_shared:
+        elif len(self._waiting) >= self.most_shared or not self._fits(size):
             return False
-        self._waiting.append((newest and newest[0], (prefix.text, body)))
+        self._add((newest and newest[0], (prefix.text, body), size))
         return True
 
+    def _fits(self, size: int) -> bool:
+        return not self._waiting or self._bytes + size <= self.most_bytes
+
+    def _add(self, entry: "_Frame") -> None:
+        self._waiting.append(entry)
+        self._count(entry, 1)
+
+    def _count(self, entry: "_Frame", sign: int) -> None:
+        self._bytes += sign * entry[2]
+        if isinstance(entry[1], bytes):
+            self._own_bytes += sign * entry[2]
+
     async def room(self) -> None:
-        """Return when half of the messages that may wait are gone."""
-        if self._writer is not None and len(self._waiting) > self.most_shared // 2:
+        """Return when half of the messages and bytes that may wait are gone."""
+        if self._writer is not None and not self._has_room:
             self._room = self._room or asyncio.Event()
             await self._room.wait()
 
@@ -120,7 +165,7 @@ class SendQueue:
     def close(self) -> None:
         """Send nothing more, and stop the writer."""
         self.closed = True
-        self._waiting.clear()
+        self._clear()
         if self._writer is not None:
             self._writer.cancel()
 
@@ -143,9 +188,10 @@ class SendQueue:
         try:
             await first
             while self._waiting:
-                _, frame = self._waiting.popleft()
+                entry = self._waiting.popleft()
+                self._count(entry, -1)
                 self._tell_room()
-                text = frame if isinstance(frame, str) else f"{frame[0]}{frame[1]}{NEXT_END}"
+                text = _text_of(entry[1])
                 self._sending_since = time.monotonic()
                 await self._send({"type": "websocket.send", "text": text})
         except Exception:
@@ -154,22 +200,40 @@ class SendQueue:
             self._writer = self._sending_since = None
             self._tell_room()
 
+    @property
+    def _has_room(self) -> bool:
+        return len(self._waiting) <= self.most_shared // 2 and self._bytes <= self.most_bytes // 2
+
+    def _clear(self) -> None:
+        self._waiting.clear()
+        self._bytes = self._own_bytes = 0
+
     def _tell_room(self) -> None:
-        if self._room is not None and len(self._waiting) <= self.most_shared // 2:
+        if self._room is not None and self._has_room:
             self._room.set()
             self._room = None
+        if self._read is not None and not self.is_unread:
+            self._read.set()
+            self._read = None
 
     def _make_room(self, tag: str, newest: int) -> None:
-        waiting = [index for index, (other, _) in enumerate(self._waiting) if other == tag]
+        waiting = [index for index, entry in enumerate(self._waiting) if entry[0] == tag]
+        if self._bytes > self.most_bytes:
+            newest = 1
         for index in reversed(waiting[: max(0, len(waiting) - newest + 1)]):
+            self._count(self._waiting[index], -1)
             del self._waiting[index]
 
     def _broken(self) -> None:
         # Nobody takes it any more; and whoever waits for room goes on by it.
-        self._waiting.clear()
+        self._clear()
         if not self.closed:
             self.closed = True
             self._on_broken()
+
+
+def _text_of(frame: bytes | tuple[str, Body]) -> str:
+    return frame.decode() if isinstance(frame, bytes) else f"{frame[0]}{frame[1]}{NEXT_END}"
 
 
 class _Continued:

@@ -18,7 +18,7 @@ from live.identity.rate_limits import Client, client_of
 from live.socket import close_codes
 from live.socket import operation as operations
 from live.socket.close_codes import Close, CloseCode
-from live.socket.daphne import with_backpressure
+from live.socket.daphne import reading_of, with_backpressure
 from live.socket.heartbeat import Heartbeat, Overdue, Ping
 from live.socket.messages import is_longer
 from live.socket.operation import Operation
@@ -67,7 +67,9 @@ class Session:
     __slots__ = (
         "_close",
         "_initialising",
+        "_is_paused",
         "_messages",
+        "_reading",
         "_tasks",
         "application",
         "channel_name",
@@ -107,13 +109,16 @@ class Session:
             answers_pings=not protocol.is_legacy,
         )
         extension = (scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
+        send = with_backpressure(send)
+        self._reading, self._is_paused = reading_of(send), False
         self.send_queue = SendQueue(
-            with_backpressure(send),
+            send,
             conf.OUTBOX_SIZE,
             conf.NOTIFICATIONS_IN_OUTBOX,
             on_overflow=self._too_slow,
             on_broken=self._broken,
             write=extension.get("write"),
+            most_bytes=conf.OUTBOX_BYTES,
         )
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
         self._tasks = 0  # of `spawn`, not yet done
@@ -134,6 +139,16 @@ class Session:
         await self.hub.leave(self)
 
     # ---- what comes in
+
+    async def ready(self) -> None:
+        """Return when the client may send its next message: it has read enough of the answers."""
+        if not self.send_queue.is_unread or self.closed:
+            return
+        self._is_paused = True
+        self._reading.pause_reading()
+        await self.send_queue.read()
+        self._reading.resume_reading()
+        self._is_paused = False
 
     async def receive(self, text: str | None) -> None:
         """Handle one frame (None for a binary one). Raises nothing, whatever the frame holds."""
@@ -305,6 +320,8 @@ class Session:
         """Do what is due at `now`, of time.monotonic; called twice a second."""
         if self.closed:
             return
+        if self._is_paused:
+            self.heartbeat.heard()  # its pongs are not read
         due = self.heartbeat.beat(
             now,
             is_new=self.protocol.state is State.NEW,

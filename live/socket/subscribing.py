@@ -1,5 +1,6 @@
 """From a subscription operation to what has to be registered with the hub."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -111,6 +112,7 @@ def cohort_of(
     The audience is asked for now, so that it is the client's present one.
     """
     audience = opened.subscription_class.audience
+    request = dataclasses.replace(request, variables=_declared(document, request))
     context: Context | SharedContext = opened.info.context
     key: Hashable = object()  # equal to no other: a cohort of one
     if audience is not None:
@@ -159,6 +161,13 @@ class EventRun:
         """Run for an event whose `recalled` was looked up."""
         context = self._context.of_event(event.cursor, event.recalled, is_replayed=True)
         return self._execute(event.payload, context)
+
+
+def _declared(document: Document, request: Request) -> dict[str, Any]:
+    """Return the variables that the operation declares: of others nothing depends."""
+    definitions = document.operation(request.operation_name).variable_definitions or ()
+    names = {definition.variable.name.value for definition in definitions}
+    return {name: value for name, value in request.variables.items() if name in names}
 
 
 def _variables_asked(

@@ -5,6 +5,7 @@ from collections import Counter
 import graphene
 import pytest
 
+from live.concurrency.bounded_cache import BoundedCache
 from live.execution import execution
 from live.execution.execution import LONGEST_CACHED_DOCUMENT
 from live.socket.consumer import LiveConsumer
@@ -47,7 +48,7 @@ def work(monkeypatch):
 
     for name in ("parse", "validate"):
         counted(name)
-    monkeypatch.setattr(execution, "_documents", {})
+    monkeypatch.setattr(execution, "_documents", BoundedCache())
     return counts
 
 

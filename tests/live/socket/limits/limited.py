@@ -40,6 +40,7 @@ class Query(graphene.ObjectType):
     never = graphene.Int()
     blocked = graphene.Int()
     child = graphene.Field(lambda: Query)
+    list = graphene.List(lambda: Query, first=graphene.Int())
 
     @staticmethod
     def resolve_fast(root, info):
@@ -48,6 +49,10 @@ class Query(graphene.ObjectType):
     @staticmethod
     def resolve_child(root, info):
         return Query()
+
+    @staticmethod
+    def resolve_list(root, info, first):
+        return [Query()] * first
 
     @staticmethod
     async def resolve_never(root, info):

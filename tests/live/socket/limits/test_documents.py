@@ -8,6 +8,13 @@ from live.conf import DEFAULTS
 from tests.live.socket.limits.limited import CONSUMER, counted, post
 from tests.live.wire import SUBPROTOCOLS, Wire, codes
 
+
+def lists(rows):
+    """Return lists of so many rows together, none of more than a page."""
+    full = [f"a{i}: list(first: 100) {{ fast }}" for i in range(rows // 100)]
+    return " ".join([*full, f"list(first: {rows % 100}) {{ fast }}"])
+
+
 # name → (setting, limit's label, a document that costs n)
 DOCUMENTS = {
     "tokens": ("MAX_QUERY_TOKENS", "tokens", lambda n: "{ " + "fast " * (n - 2) + "}"),
@@ -27,6 +34,7 @@ DOCUMENTS = {
         "fields",
         lambda n: "query A { fast } query B { " + "fast " * (n - 1) + "}",
     ),
+    "rows": ("MAX_ROWS", "rows", lambda n: f"{{ {lists(n)} }}"),
     "aliases": (
         "MAX_QUERY_ALIASES",
         "aliases",

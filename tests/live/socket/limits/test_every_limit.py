@@ -17,6 +17,11 @@ ROOT = Path(__file__).resolve().parents[4]
 TESTED = {
     "MAX_WORKER_THREADS": None,
     "DOCUMENT_CACHE_SIZE": None,
+    "DOCUMENT_CACHE_CHARACTERS": "tests/live/socket/limits/test_bytes.py",
+    "OUTBOX_BYTES": "tests/live/socket/limits/test_bytes.py",
+    "EVENT_BYTES_IN_MEMORY": "tests/live/socket/limits/test_bytes.py",
+    "MAX_ANSWER_BYTES": "tests/live/socket/limits/test_bytes.py",
+    "MAX_ROWS": test_documents.test_a_document_over_a_socket,
     "BROADCAST": "tests/live/log/test_append.py",
     "POLL_EVERY": "tests/live/fanout/follower/test_follower.py",
     "EVENTS_IN_MEMORY": "tests/live/fanout/test_catch_up_costs.py",
