@@ -19,4 +19,4 @@ async def test_junk_variables_share_a_run():
         assert len(Hub.current()._cohorts) == 1
         assert "xxx" not in json.dumps([repr(key) for key in Hub.current()._cohorts])
         await OnNote.broadcast_async(payload="told")
-            assert [(await wire.event())["event"]["text"] for _ in range(5)] == ["told"] * 5
+        assert [(await wire.event())["event"]["text"] for _ in range(5)] == ["told"] * 5
