@@ -7,7 +7,6 @@ import pytest
 from live.fanout.hub import Hub
 from tests.live.notes import NOTES, Desk, OnNote, connect
 
-
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
