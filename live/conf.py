@@ -74,6 +74,8 @@ DEFAULTS: dict[str, Any] = {
     # board has one for each category.
     "MAX_SUBSCRIPTIONS_PER_SOCKET": 100,
     "MAX_SUBSCRIPTIONS_PER_USER": 1000,
+    # Sockets of one address that are not logged in: a client with a token is so until its init.
+    "MAX_ANONYMOUS_SOCKETS_PER_ADDRESS": 100,
     # Sockets of one user on a process: a ward's shared account has a few dozen screens.
     "MAX_SOCKETS_PER_USER": 200,
     # Messages of one socket: a second on average, and at once. A client that comes back

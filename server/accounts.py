@@ -6,8 +6,10 @@ from typing import Any
 import graphene
 from django.contrib.auth import get_user_model
 from graphene_django import DjangoObjectType
+from graphql.execution.collect_fields import collect_fields
 
 from live.conf import conf
+from live.errors import BadInput
 from live.identity.login import keeps_cookies, login, logout
 from live.identity.tokens import issue_token
 
@@ -48,6 +50,7 @@ class LoginPayload(graphene.Mutation):
     def mutate(
         root: Any, info: graphene.ResolveInfo, username: str, password: str
     ) -> "LoginPayload":
+        check_single(info)
         return LoginPayload(ok=login(info.context, username=username, password=password))
 
     @staticmethod
@@ -57,6 +60,15 @@ class LoginPayload(graphene.Mutation):
         lifetime = timedelta(hours=conf.LOGIN_TOKEN_HOURS)
         _, secret = issue_token(user=info.context.user, label="log-in", expires_in=lifetime)
         return secret
+
+
+def check_single(info: graphene.ResolveInfo) -> None:
+    """Raise BadInput where an operation has the field twice: the hash of a password is slow."""
+    root, operation = info.parent_type, info.operation
+    asked = (info.schema, info.fragments, info.variable_values, root, operation.selection_set)
+    fields = collect_fields(*asked).values()
+    if sum(nodes[0].name.value == info.field_name for nodes in fields) > 1:
+        raise BadInput(f"An operation may have one {info.field_name}.")
 
 
 class LogoutPayload(graphene.Mutation):

@@ -10,6 +10,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from server import environment, headers, postgres
+from server.private_files import make_private, touch_private
 from server.secrets import demo_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -97,7 +98,10 @@ DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 # SQLite's connection cannot go away: there, the check would be a query for nothing.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = "sqlite" not in DATABASES["default"]["ENGINE"]
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    database_file = Path(DATABASES["default"]["NAME"])
+    if database_file.parent == VAR_DIR:
+        make_private(VAR_DIR)
+    touch_private(database_file)
     DATABASES["default"]["OPTIONS"] = {
         # A writer takes its lock when it begins: two that only meant to read
         # first would otherwise fail with "database is locked" at once.

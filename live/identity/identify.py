@@ -58,7 +58,10 @@ def user_of_request(request: HttpRequest) -> Any:
 
 def is_bearer(request: HttpRequest) -> bool:
     """Whether the request has an access token: then it needs no protection from CSRF."""
-    return request.headers.get("Authorization", "").lower().startswith("bearer")
+    try:
+        return bearer_secret(request.headers.get("Authorization", "")) is not None
+    except BadInput:  # it is refused as a token, and its session is not looked at
+        return True
 
 
 async def identify_socket(scope: dict[str, Any], payload: dict[str, Any]) -> None:

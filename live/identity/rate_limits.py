@@ -62,7 +62,12 @@ def client_of(scope: Mapping[str, Any]) -> Client:
     user = scope.get("user")
     if user is not None and user.is_authenticated:
         return _client(user.pk)
-    return _client(client_address(socket_request(scope)))
+    return _client(address_of(scope))
+
+
+def address_of(scope: Mapping[str, Any]) -> str:
+    """Return the address of a socket's client, by its ASGI scope."""
+    return client_address(socket_request(scope))
 
 
 def client_of_request(request: HttpRequest) -> Client:

@@ -21,12 +21,14 @@ from live import metrics
 from live.conf import conf
 from live.errors import format_error
 from live.execution.resolvers import WorkerThreads
-from live.identity.rate_limits import client_of
+from live.identity.identify import user_id
+from live.identity.rate_limits import address_of, client_of
 from live.socket import close_codes
 from live.socket.close_codes import Close
 from live.socket.definition import FROM_SETTINGS, check_definition
 from live.socket.language import language_of
 from live.socket.protocol import SUBPROTOCOLS, Connection
+from live.socket.quota import is_crowded
 from live.socket.session import Application, Session
 
 logger = logging.getLogger(__name__)
@@ -125,6 +127,10 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         if not client.allow_request():
             metrics.limits.labels(limit="requests_of_client").inc()
             await asyncio.sleep(REFUSAL_SECONDS)
+            await self._refuse(close_codes.TOO_MANY_REQUESTS)
+            return
+        if user_id(self.scope) is None and is_crowded(address_of(self.scope)):
+            metrics.limits.labels(limit="anonymous_sockets").inc()
             await self._refuse(close_codes.TOO_MANY_REQUESTS)
             return
         self._graphql_ws_subprotocol = chosen

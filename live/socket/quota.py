@@ -1,25 +1,49 @@
-"""How many sockets and subscriptions each user has in this process, and a socket operations."""
+"""How many sockets each user and address has in this process, subscriptions, and operations."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from live.conf import conf
 from live.errors import RateLimited, TooManyOperations, TooManySubscriptions
 
 _sockets: Counter[int] = Counter()
 _subscriptions: Counter[int] = Counter()
+# Of those who are not logged in, by address.
+_anonymous: Counter[str] = Counter()
+
+
+def is_crowded(address: str) -> bool:
+    """Whether `address` has as many sockets without a user as it may."""
+    return _anonymous[address] >= conf.MAX_ANONYMOUS_SOCKETS_PER_ADDRESS
 
 
 class Quota:
-    """One socket's share. An anonymous socket has only its own count."""
+    """One socket's share.
 
-    __slots__ = ("_executing", "subscriptions", "user_id")
+    Args:
+        address: of the client: sockets without a user are counted by it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_address", "_executing", "_is_counted", "subscriptions", "user_id")
+
+    def __init__(self, address: str = "") -> None:
         self.user_id: int | None = None
         self.subscriptions = 0
-        self._executing = 0
+        self._address, self._executing, self._is_counted = address, 0, False
+
+    def begin(self) -> None:
+        """Count the socket, as nobody's, from when it is accepted."""
+        self._is_counted = True
+        self._add(1, 0)
+
+    def end(self) -> None:
+        """Count the socket no more. Idempotent."""
+        self.belongs_to(None)
+        if self._is_counted:
+            self._add(-1, 0)
+            self._is_counted = False
 
     def belongs_to(self, user_id: int | None) -> None:
         """Count the socket, and what it watches, for this user from now on."""
@@ -61,8 +85,14 @@ class Quota:
 
     def _add(self, sockets: int, subscriptions: int) -> None:
         if self.user_id is None:
+            if self._is_counted:
+                _change(_anonymous, self._address, sockets)
             return
         for counter, change in ((_sockets, sockets), (_subscriptions, subscriptions)):
-            counter[self.user_id] += change
-            if not counter[self.user_id]:
-                del counter[self.user_id]
+            _change(counter, self.user_id, change)
+
+
+def _change(counter: Counter[Any], key: Any, change: int) -> None:
+    counter[key] += change
+    if not counter[key]:
+        del counter[key]

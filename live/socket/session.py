@@ -14,7 +14,7 @@ from live.errors import LiveError, TooManyOperations
 from live.execution.response import encode
 from live.fanout.hub import Hub
 from live.identity import identify, rights_cache
-from live.identity.rate_limits import Client, client_of
+from live.identity.rate_limits import Client, address_of, client_of
 from live.socket import close_codes
 from live.socket import operation as operations
 from live.socket.close_codes import Close, CloseCode
@@ -99,7 +99,7 @@ class Session:
         self.protocol, self.client, self._close = protocol, client, close
         self.hub = Hub.current()
         self.closed = False
-        self.quota = Quota()
+        self.quota = Quota(address_of(scope))
         self.rights = Rights(self)
         self.operations: dict[str, Operation] = {}
         self.heartbeat = Heartbeat(
@@ -127,6 +127,7 @@ class Session:
     def begin(self) -> None:
         """Register the socket with the hub, from the moment it is accepted."""
         self.hub.enter(self)
+        self.quota.begin()
         self._look_again_if_later(self.scope.get("looked_at", rights_cache.clearings()))
 
     async def end(self) -> None:
@@ -135,7 +136,7 @@ class Session:
         self.send_queue.close()
         self._stop_operations()
         self.rights.stop()
-        self.quota.belongs_to(None)
+        self.quota.end()
         await self.hub.leave(self)
 
     # ---- what comes in

@@ -224,3 +224,11 @@ def test_a_program_gets_no_page(client):
     response = client.get(URL, headers={"accept": "*/*"})
     assert response.status_code == 400
     assert codes(response) == ["BAD_INPUT"]
+
+
+@pytest.mark.parametrize("scheme", ["Bearerx abc", "bearerabc", "Basic abc"])
+def test_a_header_that_is_no_token_skips_no_csrf_check(nurse, scheme):
+    client = Client(enforce_csrf_checks=True, headers={"authorization": scheme})
+    client.force_login(nurse)
+    response = client.post("/graphql/", {"query": "{ me }"}, content_type="application/json")
+    assert response.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"

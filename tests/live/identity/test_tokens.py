@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from live.errors import BadInput
@@ -145,3 +146,16 @@ def test_another_scheme_is_not_ours(header):
 def test_bearer_with_anything_but_one_token_is_bad_input(header):
     with pytest.raises(BadInput, match=r"must read: Bearer TOKEN$"):
         bearer_secret(header)
+
+
+def test_a_database_that_takes_no_writes_lets_a_tokens_holder_read(nurse, caplog):
+    if connection.vendor != "sqlite":
+        pytest.skip("the pragma is SQLite's")
+    token, secret = issue_token(user=nurse, expires_in=None)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+        try:
+            assert find_token(secret) == token
+        finally:
+            cursor.execute("PRAGMA query_only = OFF")
+    assert [message.split(":")[0] for message in caplog.messages] == ["A token's use was not noted"]

@@ -42,6 +42,9 @@ TESTED = {
     "MAX_OPERATIONS_PER_SOCKET": test_messages_and_operations.test_operations_on_a_socket,
     "MAX_SUBSCRIPTIONS_PER_SOCKET": test_messages_and_operations.test_subscriptions_of_a_socket,
     "MAX_SUBSCRIPTIONS_PER_USER": test_messages_and_operations.test_subscriptions_of_a_user,
+    "MAX_ANONYMOUS_SOCKETS_PER_ADDRESS": (
+        test_messages_and_operations.test_anonymous_sockets_of_an_address
+    ),
     "MAX_SOCKETS_PER_USER": test_messages_and_operations.test_sockets_of_a_user,
     "MESSAGES_PER_SECOND": test_messages_and_operations.test_messages_a_second_come_back,
     "MESSAGES_AT_ONCE": test_messages_and_operations.test_messages_at_once,

@@ -176,3 +176,18 @@ async def test_sockets_of_a_user(limit, nurse, visitor, subprotocol):
             pass
     async with Wire(CONSUMER, nurse), Wire(CONSUMER, nurse):
         pass
+
+
+@pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
+async def test_anonymous_sockets_of_an_address(limit, nurse, subprotocol):
+    limit(MAX_ANONYMOUS_SOCKETS_PER_ADDRESS=2)
+    before = counted("anonymous_sockets")
+    async with Wire(CONSUMER), Wire(CONSUMER):
+        with pytest.raises(AssertionError):
+            async with Wire(CONSUMER, subprotocol=subprotocol):
+                pass
+        assert counted("anonymous_sockets") == before + 1
+        async with Wire(CONSUMER, nurse, subprotocol):
+            pass  # who is logged in has a bound of its own
+    async with Wire(CONSUMER), Wire(CONSUMER):
+        pass
