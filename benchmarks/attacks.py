@@ -133,6 +133,62 @@ async def deaf(socket: Socket) -> None:
         await socket.send(wire.frame(f'{{"type":"ping","payload":{filler}}}'))
 
 
+async def unread_pings(socket: Socket) -> None:
+    """Large pings before any log-in, of text that Python keeps in four bytes a character."""
+    socket.reads.clear()
+    ping = wire.frame('{"type":"ping","payload":{"a":"' + "\N{GRINNING FACE}" * 60_000 + '"}}')
+    while True:
+        await socket.send(ping)
+
+
+async def unread_answers(socket: Socket) -> None:
+    """The largest answers there are, which are not read."""
+    await socket.initialise()
+    socket.reads.clear()
+    fields = " ".join(
+        f"a{n}: patients(first: 100) {{ edges {{ node {{ id name reason }} }} }}" for n in range(10)
+    )
+    number = 0
+    while True:
+        number += 1
+        await socket.send(wire.request(f"{number}", f"{{ {fields} }}"))
+
+
+async def searches(socket: Socket) -> None:
+    """As many words as are taken, as often as one document may ask for them."""
+    await socket.initialise()
+    words = "q w x j z k v b y u"
+    fields = " ".join(
+        f'a{n}: patients(first: 1, search: "{words}{n}") {{ totalCount }}' for n in range(50)
+    )
+    number = 0
+    while True:
+        number += 1
+        await socket.send(wire.request(f"{number}", f"{{ {fields} }}"))
+
+
+async def log_ins(socket: Socket) -> None:
+    """Passwords to be hashed, many in one document."""
+    await socket.initialise()
+    fields = " ".join(
+        f'a{n}: login(username: "nobody{n}", password: "wrong") {{ ok }}' for n in range(50)
+    )
+    number = 0
+    while True:
+        number += 1
+        await socket.send(wire.request(f"{number}", f"mutation {{ {fields} }}"))
+
+
+async def junk_variables(socket: Socket) -> None:
+    """One subscription, each time with other variables that it does not declare."""
+    await socket.initialise()
+    number = 0
+    while True:
+        number += 1
+        junk = {"category": "B00", f"junk{number}": random.random()}
+        await socket.send(wire.request(f"{number}", wire.SUBSCRIPTION, **junk))
+
+
 async def churn(socket: Socket) -> None:
     """Handshakes, dropped at once."""
     socket.writer.transport.abort()
@@ -142,4 +198,5 @@ async def churn(socket: Socket) -> None:
 ATTACKS: list[Attack] = [
     *(garbage, malformed, large, nested, fragments, aliases),
     *(operations, subscriptions, silent, deaf, churn),
+    *(unread_pings, unread_answers, searches, log_ins, junk_variables),
 ]

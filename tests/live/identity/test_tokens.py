@@ -148,6 +148,7 @@ def test_bearer_with_anything_but_one_token_is_bad_input(header):
         bearer_secret(header)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_database_that_takes_no_writes_lets_a_tokens_holder_read(nurse, caplog):
     if connection.vendor != "sqlite":
         pytest.skip("the pragma is SQLite's")
