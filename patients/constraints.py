@@ -5,41 +5,41 @@ than all else of a registration. The database checks them again when the row is 
 """
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from patients.models import Patient
+# Of patients.models, which imports this file.
+Patient = Any
 
 
 class Rule(NamedTuple):
     """A CHECK as a function of the patient, and the fields that it reads."""
 
     reads: frozenset[str]
-    holds: Callable[["Patient"], bool]
+    holds: Callable[[Patient], bool]
 
 
-def _is_named(patient: "Patient") -> bool:
+def _is_named(patient: Patient) -> bool:
     return bool(patient.name.strip())
 
 
-def _is_born(patient: "Patient") -> bool:
+def _is_born(patient: Patient) -> bool:
     return patient.birth_date is None or patient.birth_date <= patient.recorded_on
 
 
-def _leaves_after_coming(patient: "Patient") -> bool:
+def _leaves_after_coming(patient: Patient) -> bool:
     return patient.discharged_at is None or patient.discharged_at >= patient.admitted_at
 
 
-def _is_discharged_at_a_time(patient: "Patient") -> bool:
+def _is_discharged_at_a_time(patient: Patient) -> bool:
     left = patient.discharged_at is not None
     return patient.status == (patient.Status.DISCHARGED if left else patient.Status.ADMITTED)
 
 
-def _has_a_sex_of_fhir(patient: "Patient") -> bool:
+def _has_a_sex_of_fhir(patient: Patient) -> bool:
     return patient.sex in patient.Sex.values
 
 
-def _rule(holds: Callable[["Patient"], bool], *reads: str) -> Rule:
+def _rule(holds: Callable[[Patient], bool], *reads: str) -> Rule:
     return Rule(frozenset(reads), holds)
 
 
@@ -55,7 +55,7 @@ RULES = {
 }
 
 
-def satisfies(patient: "Patient", name: str, exclude: Collection[str]) -> bool:
+def satisfies(patient: Patient, name: str, exclude: Collection[str]) -> bool:
     """Return whether `patient` satisfies the constraint `name`.
 
     One that reads a field of `exclude` is not checked, and counts as satisfied.

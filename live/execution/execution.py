@@ -33,7 +33,7 @@ from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, LimitExceeded, QueryTooComplex, Timeout
 from live.execution.document_limits import Bounds, check_document
-from live.execution.introspection import check_introspection
+from live.execution.introspection import check_introspection, told_to
 from live.execution.row_budget import check_rows
 from live.identity.rate_limits import Client
 
@@ -183,7 +183,10 @@ async def run(
         operation_name=request.operation_name,
         middleware=middleware,
     )
-    return result if isinstance(result, ExecutionResult) else await result
+    result = result if isinstance(result, ExecutionResult) else await result
+    if result.errors:
+        result.errors = list(told_to(context.get("user"), result.errors))
+    return result
 
 
 @contextlib.asynccontextmanager

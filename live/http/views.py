@@ -21,6 +21,7 @@ from live.conf import conf
 from live.context import Context
 from live.errors import BadInput, Forbidden
 from live.execution.execution import Document, Request, of_one_operation, prepare, run
+from live.execution.introspection import told_to
 from live.execution.resolvers import WorkerThreads
 from live.execution.response import encode, too_large
 from live.http import protocol
@@ -109,7 +110,8 @@ class GraphQLView(View):
         assert self.schema is not None
         document = await prepare(self.schema, request.query, client)
         if document.errors:
-            return protocol.refused(document.errors, media_type)
+            user = await sync_to_async(identify.user_of_request)(http_request)
+            return protocol.refused(told_to(user, document.errors), media_type)
         kind = document.operation(request.operation_name).operation
         if kind == OperationType.SUBSCRIPTION:
             raise BadInput("A subscription needs a WebSocket, at this same address.")

@@ -21,6 +21,7 @@ from live.execution.execution import (
     prepare,
     run,
 )
+from live.execution.introspection import told_to
 from live.execution.response import Body, response
 from live.fanout.hub import Hub
 from live.fanout.member import Member
@@ -117,7 +118,7 @@ class Operation:
         if self.ended:
             return
         if document.errors:
-            self.fail(document.errors)
+            self.fail(told_to(self._host.scope.get("user"), document.errors))
         elif is_subscription(document.operation(request.operation_name)):
             await self._subscribe(document, request)
         else:

@@ -48,7 +48,12 @@ def is_allowed(*, origin: str | None, host: str) -> bool:
         return False
     if not name or not validate_host(_bracketed(name), settings.ALLOWED_HOSTS):
         return False
-    return page in (None, host) or origin in settings.CSRF_TRUSTED_ORIGINS
+    if origin is None or origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    # Where the site is for TLS only, a page without it is not the site's: anybody on the way
+    # between may have written it.
+    is_plain = settings.SECURE_SSL_REDIRECT and not origin.startswith("https://")
+    return page == host and not is_plain
 
 
 def _bracketed(name: str) -> str:

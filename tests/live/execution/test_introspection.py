@@ -125,3 +125,31 @@ async def test_middleware_and_on_operation_see_an_operation_of_any_name(people):
         await wire.send(id="1", type="subscribe", payload=payload)
         assert (await wire.receive())["payload"]["data"] == {"me": {"username": "nurse"}}
     assert seen == ["IntrospectionQuery", "me", "username"]
+
+
+WRONG = {
+    "a field": ("{ patientz { totalCount } }", {}),
+    "a value": (
+        "query ($s: PatientStatus) { patients(status: $s) { totalCount } }",
+        {"s": "ADMITED"},
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
+async def test_an_error_suggests_names_to_those_only_who_may_read_them(
+    settings, people, subprotocol, wrong
+):
+    query, variables = WRONG[wrong]
+    settings.LIVE = {"INTROSPECTION": "staff"}
+    for name, is_told in (("staff", True), ("nurse", False), ("staff", True)):
+        async with Wire(Consumer.as_asgi(), people[name], subprotocol) as wire:
+            (error,) = (await wire.ask(query, **variables))["errors"]
+            assert ("Did you mean" in error["message"]) is is_told
+            assert error["extensions"]["code"] == "BAD_INPUT"
+        client = AsyncClient()
+        await client.aforce_login(people[name])
+        asked = {"query": query, "variables": json.dumps(variables)}
+        (error,) = (await client.get("/graphql/", asked)).json()["errors"]
+        assert ("Did you mean" in error["message"]) is is_told

@@ -80,3 +80,10 @@ async def test_the_guard_refuses_before_the_socket_is_accepted():
     headers = [(b"host", b"localhost"), (b"origin", b"https://evil.example")]
     sent = await handshake(headers)
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize(("tls_only", "allowed"), [(True, False), (False, True)])
+def test_a_page_without_tls_is_foreign_to_a_site_with_it(settings, tls_only, allowed):
+    settings.SECURE_SSL_REDIRECT = tls_only
+    assert is_allowed(origin="http://wards.example", host="wards.example") is allowed
+    assert is_allowed(origin="https://wards.example", host="wards.example")
