@@ -7,6 +7,7 @@ from careteam.schema.subscriptions import (
     OnNoticePublished,
     OnPresence,
     room_group,
+    subject_of,
 )
 
 
@@ -18,6 +19,7 @@ def announce_message(message: ChatMessage) -> None:
         # With the room beside it no subscriber has to read it from the database.
         payload={"message": message, "room": room},
         exclude_channel=message.channel_name,
+        about=subject_of(message.pk),
     )
 
 

@@ -15,6 +15,10 @@ DEFAULTS: dict[str, Any] = {
     "ANONYMOUS_ROOMS": (),
     # Characters of a message: a page of text.
     "MAX_TEXT_LENGTH": 2000,
+    # Messages of one user in a minute: more than anybody types.
+    "MESSAGES_PER_MINUTE": 60,
+    # Rooms that one user may have written in within a day, and still make another.
+    "ROOMS_PER_DAY": 50,
     # Characters of a room's name.
     "MAX_ROOM_NAME_LENGTH": 80,
     # Seconds after which a process that does not renew its lease is taken for dead, and who

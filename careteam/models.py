@@ -59,7 +59,7 @@ class ChatMessage(AtomicSave):
     """What somebody wrote in a room."""
 
     room = models.ForeignKey(
-        Room, models.PROTECT, related_name="messages", verbose_name=_("chat room")
+        Room, models.CASCADE, related_name="messages", verbose_name=_("chat room")
     )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -81,7 +81,10 @@ class ChatMessage(AtomicSave):
         verbose_name = _("chat message")
         verbose_name_plural = _("chat messages")
         ordering = ("id",)
-        indexes = [models.Index(fields=["room", "-id"], name="chatmessage_newest")]
+        indexes = [
+            models.Index(fields=["room", "-id"], name="chatmessage_newest"),
+            models.Index(fields=["author", "-sent_at"], name="chatmessage_of_author"),
+        ]
         constraints = [
             models.CheckConstraint(condition=~Q(text=""), name="chatmessage_text_not_blank")
         ]

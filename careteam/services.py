@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from careteam import quotas
 from careteam.announcements import announce_published
 from careteam.conf import conf
 from careteam.models import ChatMessage, Notice, Room
@@ -29,7 +30,7 @@ def message_send(
             told; None has everybody told.
 
     Raises BadInput that names the argument, Unauthenticated or Forbidden where the user may
-    not write there.
+    not write there, and RateLimited where they have written too much.
     """
     named = room_named(chatroom)
     room_rights(user).require(named.key)
@@ -37,8 +38,11 @@ def message_send(
         text = tidy_text(text, conf.MAX_TEXT_LENGTH)
     except BadText as error:
         raise BadInput(f"text {error}") from None
-    room, _ = Room.objects.get_or_create(key=named.key, defaults={"name": named.name})
     author = user if user.is_authenticated else None
+    quotas.check_messages(author)
+    if not Room.objects.filter(key=named.key).exists():
+        quotas.check_new_room(author)
+    room, _ = Room.objects.get_or_create(key=named.key, defaults={"name": named.name})
     message = ChatMessage(room=room, author=author, sender=name_of(user), text=text)
     message.channel_name = channel_name
     message.save()

@@ -8,6 +8,7 @@ from graphql_relay import to_global_id
 
 from careteam import attendance, selectors
 from careteam.lease import current_lease
+from careteam.models import ChatMessage
 from careteam.people import name_of, person_of
 from careteam.rooms import RoomRights, cached_room_rights, room_named
 from live.auth import require_login
@@ -23,6 +24,11 @@ ALL_ROOMS = "all"
 def room_group(key: str) -> str:
     """Return the group of those who watch the room with this key."""
     return f"room:{key}"
+
+
+def subject_of(pk: int) -> str:
+    """Return what the log's event about one message is found by."""
+    return f"message:{pk}"
 
 
 class OnNewChatMessage(Subscription):
@@ -59,10 +65,19 @@ class OnNewChatMessage(Subscription):
         return [ALL_ROOMS if chatroom is None else room_group(room_named(chatroom).key)]
 
     @staticmethod
+    def recall(subjects: frozenset[str], forgotten: frozenset[str]) -> dict[str, bool]:
+        """Return those messages that are still there."""
+        pks = [int(subject.partition(":")[2]) for subject in subjects]
+        there = ChatMessage.objects.filter(pk__in=pks).values_list("pk", flat=True)
+        return {subject_of(pk): True for pk in there}
+
+    @staticmethod
     @from_memory
     def publish(
-        payload: dict[str, Any], info: graphene.ResolveInfo, chatroom: str | None = None
+        payload: dict[str, Any] | None, info: graphene.ResolveInfo, chatroom: str | None = None
     ) -> "OnNewChatMessage | None":
+        if payload is None or (info.context.is_replayed and not info.context.recalled):
+            return None  # deleted
         rights = info.context.audience
         message, room = payload["message"], payload["room"]
         if rights is not None and not rights.may_use(room.key):

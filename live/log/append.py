@@ -107,6 +107,16 @@ def _tell(end: Cursor, batch: Sequence[bytes]) -> None:
         announcer().put(log_grew(Cursor(end.epoch, start + offset + len(part)), part))
 
 
+def forget_all(subject: str) -> None:
+    """Take the payloads of all events about `subject` out of the log, in this transaction.
+
+    For what is deleted without an event that tells of it. A process may have them in memory for a
+    while: a replay looks up what is still there.
+    """
+    with transaction.atomic(using=store.database()):
+        store.forget({subject: store.end().number + 1})
+
+
 def send_on_commit(record: Record) -> None:
     """Send `record` past the log when the current transaction commits; at once outside one.
 

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from careteam.models import ChatMessage, Notice, Room
 from careteam.services import message_send, notice_publish
+from live.log import store
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db
@@ -78,14 +79,36 @@ def test_messages_are_searched(admin_client, messages, search, found):
     assert [message.text for message in response.context["cl"].result_list] == found
 
 
-def test_messages_are_read_only(admin_client, messages):
+def test_messages_are_not_written_here(admin_client, messages):
     message = ChatMessage.objects.last()
     assert "Any milk?" in admin_client.get(page("chatmessage", message)).text
     assert admin_client.post(page("chatmessage", message), {"text": "x"}).status_code == 403
-    assert admin_client.post(page("chatmessage", message, "delete"), {}).status_code == 403
     assert admin_client.get(reverse("admin:careteam_chatmessage_add")).status_code == 403
-    delete = {"action": "delete_selected", "_selected_action": [message.pk], "post": "yes"}
-    admin_client.post(MESSAGES, delete)
+    assert ChatMessage.objects.count() == 2
+
+
+@pytest.mark.parametrize("how", ["message", "list", "room"])
+def test_staff_delete_what_does_harm_and_the_log_forgets_it(staff, messages, how):
+    message = ChatMessage.objects.get(text="Any milk?")
+    said_yes = {"post": "yes"}
+    if how == "list":
+        delete = {"action": "delete_selected", "_selected_action": [message.pk], **said_yes}
+        staff.post(MESSAGES, delete)
+    elif how == "room":
+        staff.post(page("room", message.room, "delete"), said_yes)
+    else:
+        staff.post(page("chatmessage", message, "delete"), said_yes)
+    assert [left.text for left in ChatMessage.objects.all()] == ["Jane Roe"]
+    assert Room.objects.filter(name="coffee").exists() is (how != "room")
+    logged = b"".join(packed for _, packed in store.read(1, 10))
+    assert b"Jane Roe" in logged
+    assert b"Any milk?" not in logged
+
+
+def test_who_may_not_delete_messages_does_not(client, messages):
+    client.force_login(make_user("reader", "view_chatmessage", "view_room", is_staff=True))
+    message = ChatMessage.objects.get(text="Any milk?")
+    assert client.post(page("chatmessage", message, "delete"), {"post": "yes"}).status_code == 403
     assert ChatMessage.objects.count() == 2
 
 
@@ -100,11 +123,6 @@ def test_rooms_that_one_may_not_use_are_not_there(staff, messages):
     assert staff.get(page("room", hidden.room)).status_code == 302
     filtered = staff.get(MESSAGES, {"room__id__exact": hidden.room.pk}, follow=True)
     assert "Jane" not in filtered.text
-
-
-def test_a_room_with_messages_is_not_deleted(staff, messages):
-    staff.post(page("room", Room.objects.get(name="coffee"), "delete"), {"post": "yes"})
-    assert Room.objects.filter(name="coffee").exists()
 
 
 @pytest.mark.parametrize(
