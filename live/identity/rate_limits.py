@@ -44,6 +44,11 @@ class Client:
         """
         return self._requests.take()
 
+    def charge_requests(self, count: int) -> None:
+        """Count more of an operation's requests; raise RateLimited where they are too many."""
+        if count > 0 and not self._requests.take(count):
+            raise RateLimited(limit="requests_of_client")
+
     def charge_document(self, query: str) -> None:
         """Count a document that was not seen before; raise RateLimited where it is one too many."""
         if not self._documents.take(1 + len(query) / CHARACTERS):

@@ -169,7 +169,19 @@ def prune(before: datetime) -> int:
 def _prune_some(before: datetime) -> int:
     events = LoggedEvent.objects.using(database())
     oldest = list(events.values_list("number", "written_at")[:PRUNED_AT_ONCE])
-    kept = next((index for index, (_, at) in enumerate(oldest) if at >= before), len(oldest))
-    if not kept:
-        return 0
-    return events.filter(number__lte=oldest[kept - 1][0]).delete()[0]
+    last = _last_before(before, timezone.now(), oldest)
+    return events.filter(number__lte=last).delete()[0] if last else 0
+
+
+def _last_before(before: datetime, now: datetime, oldest: list[tuple[int, datetime]]) -> int:
+    """Return the number of the last record that is to go, 0 for none.
+
+    A record from the future, by a clock that was wrong, goes with those after it.
+    """
+    last = 0
+    for number, at in oldest:
+        if at < before:
+            last = number
+        elif at <= now:
+            break
+    return last

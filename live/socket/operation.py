@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import graphene
 from channels_graphql_ws import GraphqlWsConsumer
 from django.utils import translation
-from graphql import ExecutionResult, MiddlewareManager
+from graphql import ExecutionResult, MiddlewareManager, OperationType
 
 from live.concurrency import outage
 from live.context import Context
@@ -23,6 +23,7 @@ from live.execution.execution import (
 )
 from live.execution.introspection import told_to
 from live.execution.response import Body, response
+from live.execution.selection import root_fields
 from live.fanout.hub import Hub
 from live.fanout.member import Member
 from live.identity.rate_limits import Client
@@ -119,10 +120,16 @@ class Operation:
             return
         if document.errors:
             self.fail(told_to(self._host.scope.get("user"), document.errors))
-        elif is_subscription(document.operation(request.operation_name)):
+            return
+        operation = document.operation(request.operation_name)
+        if is_subscription(operation):
             await self._subscribe(document, request)
-        else:
-            await self._execute(document, request)
+            return
+        if operation.operation is OperationType.MUTATION:
+            # By aliases one message may ask for fifty.
+            asked = (schema.graphql_schema, document.valid_ast, operation, request.variables)
+            self._host.client.charge_requests(root_fields(*asked) - 1)
+        await self._execute(document, request)
 
     async def _execute(self, document: Document, request: Request) -> None:
         began = time.monotonic()

@@ -126,3 +126,30 @@ async def test_a_document_that_is_refused_costs_more(limit):
     async with Wire(CONSUMER) as wire:
         assert codes(await wire.ask("{ x: fast y: fast }")) == ["QUERY_TOO_COMPLEX"]
         assert codes(await wire.ask("{ z: fast }")) == ["RATE_LIMITED"]
+
+
+class Mutation(graphene.ObjectType):
+    """Something to change."""
+
+    change = graphene.Int()
+
+    resolve_change = staticmethod(lambda root, info: 1)
+
+
+class ChangingConsumer(LiveConsumer):
+    schema = graphene.Schema(query=Query, mutation=Mutation)
+
+
+CHANGES = " ".join(f"a{n}: change" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [f"mutation {{ {CHANGES} }}", f"mutation {{ ...F }} fragment F on Mutation {{ {CHANGES} }}"],
+)
+async def test_each_mutation_of_a_document_is_a_request(limit, document):
+    limit(REQUESTS_AT_ONCE_OF_CLIENT=20, REQUESTS_PER_SECOND_OF_CLIENT=0.001)
+    async with Wire(ChangingConsumer.as_asgi()) as wire:
+        assert codes(await wire.ask(document)) == []
+        assert codes(await wire.ask(document)) == []
+        assert codes(await wire.ask(document)) == ["RATE_LIMITED"]

@@ -308,3 +308,12 @@ def test_a_flushed_database_has_another_log():
     call_command("flush", interactive=False, verbosity=0)
     assert store.end().number == 0
     assert store.end().epoch != before.epoch
+
+
+def test_a_record_from_the_future_does_not_stop_pruning():
+    append(*"abcde")
+    age(1, 3)
+    age(2, 5, days=-30)
+    assert store.prune(timezone.now() - timedelta(days=1)) == 3
+    # The last is from the future too, and nothing tells that it is old.
+    assert held() == [(4, "d"), (5, "e")]
