@@ -30,18 +30,18 @@ run: .venv/runtime assets
 	$(PYTHON) -m venv .venv
 
 .venv/runtime: requirements.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/test: requirements-test.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-test.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.txt
 	@touch $@ .venv/runtime
 
 lock: .venv/test
 	for target in "-o requirements.txt" \
 	    "--extra services -c requirements.txt -o requirements-services.txt" \
 	    "--extra services --extra test -c requirements-services.txt -o requirements-test.txt"; do \
-	  $(BIN)/uv pip compile --quiet setup.cfg $$target --override overrides.txt --universal \
+	  $(BIN)/uv pip compile --quiet setup.cfg $$target --override overrides.txt --universal --generate-hashes \
 	    --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" || exit 1; \
 	done
