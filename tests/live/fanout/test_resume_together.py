@@ -78,6 +78,7 @@ async def test_a_crowd_shares_its_reads_and_its_runs(settings, monkeypatch, quer
     monkeypatch.setattr(event_buffer, "PAGE", PAGE)
     settings.LIVE = {
         "EVENTS_IN_MEMORY": kept,
+        "MAX_ANONYMOUS_SOCKETS_PER_ADDRESS": PLENTY,
         "REQUESTS_AT_ONCE_OF_CLIENT": PLENTY,
         "POLL_EVERY": 3600,
     }
