@@ -3,7 +3,18 @@ import { defineConfig } from "vite";
 
 const source = (name) => fileURLToPath(new URL(name, import.meta.url));
 
+// Monaco's sources hold an old DOMPurify, which cleans what the editor shows as HTML.
+const newDompurify = {
+  name: "new-dompurify",
+  enforce: "pre",
+  resolveId: (imported, importer) =>
+    imported.endsWith("/dompurify/dompurify.js") && importer.includes("monaco-editor")
+      ? source("src/dompurify.js")
+      : null,
+};
+
 export default defineConfig({
+  plugins: [newDompurify],
   // Relative, so that chunks and workers load wherever Django's STATIC_URL puts them.
   base: "./",
   publicDir: false,
