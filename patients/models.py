@@ -20,7 +20,7 @@ from patients.functions import Strip
 from patients.icd10 import short_name, shown_name
 from patients.imports.models import ImportRun, UploadedPart  # noqa: F401  Django looks here
 from patients.querysets import PatientQuerySet
-from patients.validators import validate_not_blank, validate_not_in_future
+from patients.validators import check_storable, validate_not_blank, validate_not_in_future
 
 
 class DiseaseCategory(models.Model):
@@ -292,8 +292,10 @@ class Patient(models.Model):
         return not same.exclude(pk=self.pk).exists()
 
     def clean(self) -> None:
-        """Trim the name; raise ValidationError on a discharge before the admission."""
+        """Trim the name; raise ValidationError on a discharge before the admission, or no time."""
         self.name = self.name.strip()
+        for name in ("admitted_at", "discharged_at"):
+            check_storable(name, getattr(self, name))
         # As a save would set it: with that of the last one, today's birth were in the future.
         self.recorded_on = timezone.localdate()
         if self.discharged_at and self.admitted_at and self.discharged_at < self.admitted_at:

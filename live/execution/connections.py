@@ -110,6 +110,13 @@ class BoundedConnectionField(DjangoConnectionField):
         super().__init__(*args, **{"max_limit": None, **kwargs})
 
     @classmethod
+    def connection_resolver(cls, *given: Any, **arguments: Any) -> Any:
+        """Refuse what graphene-django asserts before it asks for the rows."""
+        if arguments.get("before") and arguments.get("offset"):
+            raise BadInput("before and offset cannot be used together.")
+        return super().connection_resolver(*given, **arguments)
+
+    @classmethod
     def resolve_queryset(cls, connection: Any, queryset: Any, info: Any, args: Any) -> Any:
         """Check the page before anything is read."""
         check_page(args)

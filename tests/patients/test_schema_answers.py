@@ -102,6 +102,7 @@ def test_a_list_shows_what_was_asked_for(nurse, categories, arguments, names):
         "first: -1",
         "last: -1",
         "offset: -1",
+        'offset: 1, before: "YXJyYXljb25uZWN0aW9uOjU="',
         "first: 101",
         'after: "nonsense"',
         'before: "nonsense"',

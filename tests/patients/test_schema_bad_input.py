@@ -131,3 +131,14 @@ def test_of_two_mutations_in_a_document_a_refused_one_leaves_the_other(doctor, p
     assert answer["good"]["errors"] == []
     assert [error["field"] for error in answer["bad"]["errors"]] == ["name"]
     assert [row["name"] for row in rows()] == ["Ada", "Good"]
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_beyond_the_end_of_times_is_named(doctor, patient, at):
+    query = """mutation ($input: DischargePatientMutationInput!) {
+      dischargePatient(input: $input) { patient { status } errors { field messages } } }"""
+    values = {"id": id_of(patient), "dischargedAt": at}
+    payload = data(doctor, query, input=values)["dischargePatient"]
+    assert [error["field"] for error in payload["errors"]] == ["dischargedAt"]
+    patient.refresh_from_db()
+    assert patient.discharged_at is None
