@@ -40,9 +40,13 @@ DEFAULTS: dict[str, Any] = {
     # Bytes that may wait so, of answers and notifications; a ward's page has some ten thousand. A
     # client that leaves an eighth of it in answers unread is not read from either.
     "OUTBOX_BYTES": 1_048_576,
-    # Notifications among them. Beyond it, the subscription reads from the log as fast as its
+    # Notifications among the frames. Beyond it, the subscription reads from the log as fast as its
     # client takes it.
     "NOTIFICATIONS_IN_OUTBOX": 128,
+    # Bytes of memory that the requests running on one socket may take, about. Beyond it, nothing
+    # more is read from its client until some are done; who comes back subscribes to a hundred
+    # things at once with a tenth of it.
+    "INBOX_BYTES": 1_048_576,
     # Seconds after which a client that takes nothing at all is closed: a tunnel, a nap.
     "SLOW_CLIENT_SECONDS": 60,
     # Events that may wait for a `publish` that is slower than they come. Beyond it, its
@@ -74,6 +78,9 @@ DEFAULTS: dict[str, Any] = {
     # board has one for each category.
     "MAX_SUBSCRIPTIONS_PER_SOCKET": 100,
     "MAX_SUBSCRIPTIONS_PER_USER": 1000,
+    # Bytes of ids, documents and variables of these subscriptions, of one user on all sockets of
+    # a process (or one socket of nobody): twice what a thousand long ones have.
+    "MAX_SUBSCRIPTION_BYTES_PER_USER": 2_097_152,
     # Sockets of one address that are not logged in: a client with a token is so until its init.
     "MAX_ANONYMOUS_SOCKETS_PER_ADDRESS": 100,
     # Sockets of one user on a process: a ward's shared account has a few dozen screens.

@@ -52,6 +52,7 @@ class _WaitingSend(Reading):
         self._resumed: asyncio.Event | None = None
         # Twice what the engine takes, which has the better close code: Daphne has no bound.
         protocol.maxMessagePayloadSize = 2 * conf.MAX_MESSAGE_BYTES
+        protocol.onPing = self._answer
         # The HTTP request's, which the socket was before.
         protocol.unregisterProducer()
         protocol.registerProducer(self, True)
@@ -63,6 +64,11 @@ class _WaitingSend(Reading):
         while self._resumed is not None:
             await self._resumed.wait()
         await self._send(message)
+
+    def _answer(self, payload: bytes) -> None:
+        """Answer a WebSocket ping, unless the client does not read: the answers would gather."""
+        if self._resumed is None:
+            self._protocol.sendPong(payload)
 
     def pause_reading(self) -> None:
         """Let what the client sends wait with it: Daphne would gather it in memory."""

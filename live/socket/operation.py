@@ -30,7 +30,13 @@ from live.identity.rate_limits import Client
 from live.socket.quota import Quota
 from live.socket.replies import Replies
 from live.socket.rights import Rights
-from live.socket.subscribing import OpenSubscription, cohort_of, open_subscription
+from live.socket.subscribing import (
+    OpenSubscription,
+    cohort_of,
+    open_subscription,
+    size_of,
+    without_junk,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +85,7 @@ class Operation:
     __slots__ = (
         "_document",
         "_host",
-        "_is_counted",
+        "_kept",
         "_opened",
         "_replies",
         "_request",
@@ -90,7 +96,8 @@ class Operation:
 
     def __init__(self, host: Host, id: str, replies: Replies) -> None:
         self._host, self.id, self._replies = host, id, replies
-        self.ended = self._is_counted = False
+        self.ended = False
+        self._kept: int | None = None  # bytes that the quota counts, of a subscription
         self.member: Member | None = None
         self._opened: OpenSubscription | None = None
 
@@ -164,8 +171,10 @@ class Operation:
     # ---- subscribing
 
     async def _subscribe(self, document: Document, request: Request) -> None:
-        self._host.quota.started()
-        self._is_counted = True
+        request = without_junk(document, request)
+        kept = size_of(self.id, request)
+        self._host.quota.started(kept)
+        self._kept = kept
         context = self._context(request)
         looks = self._host.rights.looks
         schema = self._host.application.schema
@@ -272,8 +281,8 @@ class Operation:
             return
         self.ended = True
         self._host.operation_ended(self)
-        if self._is_counted:
-            self._host.quota.ended()
+        if self._kept is not None:
+            self._host.quota.ended(self._kept)
         if tell is not None:
             tell()
         if self.member is not None:

@@ -10,6 +10,7 @@ from live.errors import RateLimited, TooManyOperations, TooManySubscriptions
 
 _sockets: Counter[int] = Counter()
 _subscriptions: Counter[int] = Counter()
+_subscription_bytes: Counter[int] = Counter()
 # Of those who are not logged in, by address.
 _anonymous: Counter[str] = Counter()
 
@@ -26,51 +27,61 @@ class Quota:
         address: of the client: sockets without a user are counted by it.
     """
 
-    __slots__ = ("_address", "_executing", "_is_counted", "subscriptions", "user_id")
+    __slots__ = ("_address", "_bytes", "_executing", "_is_counted", "subscriptions", "user_id")
 
     def __init__(self, address: str = "") -> None:
         self.user_id: int | None = None
-        self.subscriptions = 0
+        self.subscriptions = self._bytes = 0
         self._address, self._executing, self._is_counted = address, 0, False
 
     def begin(self) -> None:
         """Count the socket, as nobody's, from when it is accepted."""
         self._is_counted = True
-        self._add(1, 0)
+        self._add(1, 0, 0)
 
     def end(self) -> None:
         """Count the socket no more. Idempotent."""
         self.belongs_to(None)
         if self._is_counted:
-            self._add(-1, 0)
+            self._add(-1, 0, 0)
             self._is_counted = False
 
     def belongs_to(self, user_id: int | None) -> None:
         """Count the socket, and what it watches, for this user from now on."""
         if user_id != self.user_id:
-            self._add(-1, -self.subscriptions)
+            self._add(-1, -self.subscriptions, -self._bytes)
             self.user_id = user_id
-            self._add(1, self.subscriptions)
+            self._add(1, self.subscriptions, self._bytes)
 
     def check_sockets(self) -> None:
         """Raise RateLimited where the user has more sockets than it may."""
         if self.user_id is not None and _sockets[self.user_id] > conf.MAX_SOCKETS_PER_USER:
             raise RateLimited(limit="sockets_per_user")
 
-    def started(self) -> None:
-        """Count a subscription that begins; raise TooManySubscriptions where it is one too many."""
+    def started(self, size: int = 0) -> None:
+        """Count a subscription that begins; raise TooManySubscriptions where it is one too many.
+
+        Args:
+            size: bytes of what is kept of its request.
+        """
         if self.subscriptions >= conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
             raise TooManySubscriptions(limit="subscriptions_per_socket")
         most = conf.MAX_SUBSCRIPTIONS_PER_USER
         if self.user_id is not None and _subscriptions[self.user_id] >= most:
             raise TooManySubscriptions(limit="subscriptions_per_user")
-        self.subscriptions += 1
-        self._add(0, 1)
+        kept = self._bytes if self.user_id is None else _subscription_bytes[self.user_id]
+        if kept + size > conf.MAX_SUBSCRIPTION_BYTES_PER_USER:
+            raise TooManySubscriptions(limit="subscription_bytes_per_user")
+        self._count(1, size)
 
-    def ended(self) -> None:
+    def ended(self, size: int = 0) -> None:
         """A subscription ended."""
-        self.subscriptions -= 1
-        self._add(0, -1)
+        self._count(-1, -size)
+
+    def _count(self, subscriptions: int, size: int) -> None:
+        self.subscriptions += subscriptions
+        self._bytes += size
+        self._add(0, subscriptions, size)
 
     @contextmanager
     def executing(self) -> Iterator[None]:
@@ -83,13 +94,14 @@ class Quota:
         finally:
             self._executing -= 1
 
-    def _add(self, sockets: int, subscriptions: int) -> None:
+    def _add(self, sockets: int, subscriptions: int, size: int) -> None:
         if self.user_id is None:
             if self._is_counted:
                 _change(_anonymous, self._address, sockets)
             return
-        for counter, change in ((_sockets, sockets), (_subscriptions, subscriptions)):
-            _change(counter, self.user_id, change)
+        _change(_sockets, self.user_id, sockets)
+        _change(_subscriptions, self.user_id, subscriptions)
+        _change(_subscription_bytes, self.user_id, size)
 
 
 def _change(counter: Counter[Any], key: Any, change: int) -> None:

@@ -20,6 +20,7 @@ from live.socket import operation as operations
 from live.socket.close_codes import Close, CloseCode
 from live.socket.daphne import reading_of, with_backpressure
 from live.socket.heartbeat import Heartbeat, Overdue, Ping
+from live.socket.intake import Intake, weight
 from live.socket.messages import is_longer
 from live.socket.operation import Operation
 from live.socket.protocol import Connection, Initialise, Reply, Start, State, Stop
@@ -67,9 +68,8 @@ class Session:
     __slots__ = (
         "_close",
         "_initialising",
-        "_is_paused",
+        "_intake",
         "_messages",
-        "_reading",
         "_tasks",
         "application",
         "channel_name",
@@ -110,7 +110,6 @@ class Session:
         )
         extension = (scope.get("extensions") or {}).get(FRAME_EXTENSION, {})
         send = with_backpressure(send)
-        self._reading, self._is_paused = reading_of(send), False
         self.send_queue = SendQueue(
             send,
             conf.OUTBOX_SIZE,
@@ -120,6 +119,7 @@ class Session:
             write=extension.get("write"),
             most_bytes=conf.OUTBOX_BYTES,
         )
+        self._intake = Intake(self.send_queue, reading_of(send))
         self._messages = TokenBucket(conf.MESSAGES_PER_SECOND, conf.MESSAGES_AT_ONCE)
         self._tasks = 0  # of `spawn`, not yet done
         self._initialising: asyncio.Task[None] | None = None
@@ -142,14 +142,9 @@ class Session:
     # ---- what comes in
 
     async def ready(self) -> None:
-        """Return when the client may send its next message: it has read enough of the answers."""
-        if not self.send_queue.is_unread or self.closed:
-            return
-        self._is_paused = True
-        self._reading.pause_reading()
-        await self.send_queue.read()
-        self._reading.resume_reading()
-        self._is_paused = False
+        """Return when the client's next message may be taken."""
+        if not self.closed:
+            await self._intake.ready()
 
     async def receive(self, text: str | None) -> None:
         """Handle one frame (None for a binary one). Raises nothing, whatever the frame holds."""
@@ -179,7 +174,7 @@ class Session:
                 self._initialising = self.spawn(self._initialise(payload))
                 await self._in_order(self._initialising)
             case Start(id, payload):
-                await self._start(id, payload)
+                await self._start(id, payload, weight(text or ""))
             case Stop(id, reply):
                 self._stop(id, reply)
 
@@ -244,14 +239,21 @@ class Session:
 
     # ---- operations
 
-    async def _start(self, id: str, payload: dict[str, Any]) -> None:
+    async def _start(self, id: str, payload: dict[str, Any], size: int) -> None:
         replies = Replies(id, self.protocol, self.send_queue)
         operation = self.operations[id] = Operation(self, id, replies)
         # The bound has room for all subscriptions: a client reopens all of them at once.
         if self._tasks >= conf.MAX_OPERATIONS_PER_SOCKET + conf.MAX_SUBSCRIPTIONS_PER_SOCKET:
             operation.fail([TooManyOperations(limit="operations_per_socket")])
             return
-        await self._in_order(self.spawn(self._run(operation, payload)))
+        self._intake.begin(size)
+        await self._in_order(self.spawn(self._run_counted(operation, payload, size)))
+
+    async def _run_counted(self, operation: Operation, payload: dict[str, Any], size: int) -> None:
+        try:
+            await self._run(operation, payload)
+        finally:
+            self._intake.end(size)
 
     async def _run(self, operation: Operation, payload: dict[str, Any]) -> None:
         """Run an operation once the client is admitted; nothing runs for one that is not."""
@@ -321,7 +323,7 @@ class Session:
         """Do what is due at `now`, of time.monotonic; called twice a second."""
         if self.closed:
             return
-        if self._is_paused:
+        if self._intake.is_paused:
             self.heartbeat.heard()  # its pongs are not read
         due = self.heartbeat.beat(
             now,

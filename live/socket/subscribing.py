@@ -27,6 +27,7 @@ from live.execution.execution import Document, Request
 from live.execution.repeated_execution import Repeated
 from live.fanout.cohort import Outcome, Recall, Run
 from live.log.events import Event
+from live.socket.intake import weight
 
 
 @dataclass(eq=False, slots=True)
@@ -100,6 +101,23 @@ async def _ask_the_class(root: Any, info: GraphQLResolveInfo, **arguments: Any) 
     return opened
 
 
+def without_junk(document: Document, request: Request) -> Request:
+    """Return the request with the variables that its operation declares.
+
+    On others nothing depends: they would be kept, and each a cohort of its own.
+    """
+    definitions = document.operation(request.operation_name).variable_definitions or ()
+    names = {definition.variable.name.value for definition in definitions}
+    declared = {name: value for name, value in request.variables.items() if name in names}
+    return dataclasses.replace(request, variables=declared)
+
+
+def size_of(id: str, request: Request) -> int:
+    """Return the bytes that are kept of a subscription: its id in two messages' beginnings, too."""
+    name, variables = request.operation_name or "", json.dumps(request.variables)
+    return 3 * weight(id) + weight(request.query) + weight(name) + weight(variables)
+
+
 def cohort_of(
     schema: graphene.Schema,
     document: Document,
@@ -112,7 +130,6 @@ def cohort_of(
     The audience is asked for now, so that it is the client's present one.
     """
     audience = opened.subscription_class.audience
-    request = dataclasses.replace(request, variables=_declared(document, request))
     context: Context | SharedContext = opened.info.context
     key: Hashable = object()  # equal to no other: a cohort of one
     if audience is not None:
@@ -161,13 +178,6 @@ class EventRun:
         """Run for an event whose `recalled` was looked up."""
         context = self._context.of_event(event.cursor, event.recalled, is_replayed=True)
         return self._execute(event.payload, context)
-
-
-def _declared(document: Document, request: Request) -> dict[str, Any]:
-    """Return the variables that the operation declares: of others nothing depends."""
-    definitions = document.operation(request.operation_name).variable_definitions or ()
-    names = {definition.variable.name.value for definition in definitions}
-    return {name: value for name, value in request.variables.items() if name in names}
 
 
 def _variables_asked(
