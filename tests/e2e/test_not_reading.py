@@ -109,3 +109,22 @@ async def test_who_reads_no_more_is_closed_after_a_while_and_comes_back_to_the_r
             numbers.append(await patient(events))
         assert numbers == list(range(EVENTS + 1))
         assert events.pending() == []
+
+
+async def pongs_for_ever(client):
+    """Send pongs, which raises once the server's end of the connection is gone."""
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            await client.ws.pong()
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", ["daphne", "gunicorn"])
+async def test_the_connection_of_who_reads_no_more_ends_too(start, kind):
+    server = start(kind, SLOW_CLIENT_SECONDS=1)
+    async with Client(server, "nurse") as client:
+        await client.subscribe(ON_LARGE)
+        client.ws._conn.transport.pause_reading()
+        await write(server, 0, EVENTS)
+        with pytest.raises(ConnectionError):
+            await pongs_for_ever(client)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLOSING, OPEN
+from websockets.server import ServerProtocol
 
 from live.socket.uvicorn import FrameProtocol, header
 
@@ -57,3 +58,17 @@ def test_what_cannot_be_written_at_once_is_left_to_send(state):
     made = protocol(**state)
     assert not made.write_text(b"{}")
     assert made.transport.written == b""
+
+
+# ---- a client that does not read
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_pings_of_who_does_not_read_are_not_answered(reads):
+    made = protocol(conn=ServerProtocol(state=OPEN))
+    made.conn.send_pong(b"asked")
+    if not reads:
+        made.writable.clear()
+    made.handle_ping()
+    assert made.transport.written == (b"\x8a\x05asked" if reads else b"")
+    assert made.conn.data_to_send() == []  # nothing gathers there either

@@ -28,6 +28,8 @@ TESTED = {
     "SEND_PING_EVERY": test_pages_and_times.test_pings_without_an_answer,
     "CONNECTION_INIT_WAIT_TIMEOUT": test_pages_and_times.test_seconds_before_init,
     "IDLE_TIMEOUT": test_pages_and_times.test_seconds_idle,
+    "INBOX_BYTES": "tests/live/socket/limits/test_requests_in_bytes.py",
+    "MAX_SUBSCRIPTION_BYTES_PER_USER": "tests/live/socket/limits/test_requests_in_bytes.py",
     "OUTBOX_SIZE": "tests/live/socket/test_races.py",
     "NOTIFICATIONS_IN_OUTBOX": "tests/live/fanout/test_slow_clients.py",
     "SLOW_CLIENT_SECONDS": test_pages_and_times.test_seconds_in_which_nothing_is_taken,
