@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import graphene
 from channels_graphql_ws import GraphqlWsConsumer
 from django.utils import translation
-from graphql import ExecutionResult, MiddlewareManager, OperationType
+from graphql import ExecutionResult, MiddlewareManager
 
 from live.concurrency import outage
 from live.context import Context
@@ -132,10 +132,9 @@ class Operation:
         if is_subscription(operation):
             await self._subscribe(document, request)
             return
-        if operation.operation is OperationType.MUTATION:
-            # By aliases one message may ask for fifty.
-            asked = (schema.graphql_schema, document.valid_ast, operation, request.variables)
-            self._host.client.charge_requests(root_fields(*asked) - 1)
+        # By aliases one message may ask for fifty: searches, or mutations.
+        asked = (schema.graphql_schema, document.valid_ast, operation, request.variables)
+        self._host.client.charge_requests(root_fields(*asked) - 1)
         await self._execute(document, request)
 
     async def _execute(self, document: Document, request: Request) -> None:
