@@ -25,9 +25,11 @@ from live.context import Context
 from live.execution.execution import Request, prepare, run
 from live.execution.resolvers import WorkerThreads
 from live.identity.rate_limits import client_of
-from live.log import store
+from live.log import numbering
 from live.log.announcer import announcer
 from live.log.cursor import Cursor
+from live.log.entry import Entry, Numbered
+from live.log.numberer import numberer
 from server.schema import schema
 
 # With and without take turns, so that whatever else the machine does meets both.
@@ -40,9 +42,9 @@ _client = client_of({"user": _doctor})
 _middleware = WorkerThreads()
 
 
-def without_log(records: list[bytes]) -> Cursor:
-    """Stand in for live.log.append: the broadcast goes on as if it had been appended."""
-    return Cursor(0, next(_numbers))
+def without_log(entries: list[Entry]) -> Numbered:
+    """Stand in for live.log.numbering: the broadcast goes on as if it had been appended."""
+    return Numbered(Cursor(0, next(_numbers)), [entry.packed for entry in entries])
 
 
 MUTATION = """mutation ($input: CreatePatientMutationInput!) {
@@ -55,6 +57,7 @@ def create(count: int) -> tuple[float, float]:
     """Run createPatient, and wait until all is sent; return CPU seconds and seconds."""
     cpu, start = time.process_time(), time.perf_counter()
     asyncio.run(_create(count))
+    numberer().flush()
     announcer().flush()
     return time.process_time() - cpu, time.perf_counter() - start
 
@@ -77,7 +80,7 @@ def measure(patients: int) -> dict[str, list[float]]:
     blocks = max(1, patients // BLOCK)
     for _ in range(blocks):
         _add(sums["with"], create(BLOCK))
-        with patch.object(store, "append", without_log):
+        with patch.object(numbering, "append", without_log):
             _add(sums["without"], create(BLOCK))
     each = 1e6 / (blocks * BLOCK)
     return {how: [value * each for value in values] for how, values in sums.items()}

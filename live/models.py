@@ -76,8 +76,7 @@ class AccessToken(AtomicSave):
 class Log(models.Model):
     """The event log's counter: one row, made when it is first needed (see live.log.store).
 
-    Whoever appends holds the row's lock until the end of the transaction. So numbers are
-    given in the order of the commits, and one that rolls back leaves no hole.
+    Numbers are given without holes, in the order of the commits: see live.log.numbering.
     """
 
     ONLY = 1  # the row's key
@@ -91,13 +90,15 @@ class Log(models.Model):
 
 
 class LoggedEvent(models.Model):
-    """One record of the log, as live.log.records packs it."""
+    """One record of the log, as live.log.records packs it, with its number."""
 
     number = models.PositiveBigIntegerField(primary_key=True)
     packed = models.BinaryField()
     written_at = models.DateTimeField(default=timezone.now)
     # What the event is about: when that is gone or hidden, the payloads are taken out by it.
     subject = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001  no subject
+    # What `packed` is then.
+    emptied = models.BinaryField(null=True)
 
     class Meta:
         ordering = ("number",)
@@ -112,3 +113,24 @@ class LoggedEvent(models.Model):
     def __str__(self) -> str:
         # Stands in logs: nothing of the record.
         return f"event {self.number}"
+
+
+class PendingEvent(models.Model):
+    """One record that was written and has no number yet: see live.log.numbering_after_commit.
+
+    The columns are those of live.log.entry.Entry.
+    """
+
+    packed = models.BinaryField()
+    written_at = models.DateTimeField(default=timezone.now)
+    subject = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001  no subject
+    emptied = models.BinaryField(null=True)
+    forgets = models.BooleanField(default=False)
+    urgent = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("-urgent", "id")
+
+    def __str__(self) -> str:
+        # Stands in logs: nothing of the record.
+        return f"pending event {self.pk}"

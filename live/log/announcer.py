@@ -19,12 +19,16 @@ from live import metrics
 from live.concurrency import outage
 from live.concurrency.cancellation import is_own_cancellation
 from live.concurrency.supervision import keep_running
-from live.log.announcements import Announcement
+from live.log.announcements import Announcement, log_grew
+from live.log.cursor import Cursor
+from live.log.entry import Numbered
 
 # The one channel-layer group, which every process's hub joins.
 HUB_GROUP = "live"
 # What the names of the hubs' own channels begin with.
 HUB_CHANNEL = "live"
+# Records told of in one message, so that a batch makes none of megabytes.
+RECORDS_AT_ONCE = 100
 # Messages that may wait for the layer; an event has about a kilobyte.
 MOST_WAITING = 1000
 # A layer that takes longer for one message is treated as away.
@@ -110,6 +114,17 @@ class Announcer:
 def announcer() -> Announcer:
     """Return this process's sender."""
     return _announcer(os.getpid())
+
+
+def announce(numbered: Numbered) -> None:
+    """Tell every hub of records that have their numbers, and are committed."""
+    (epoch, end), told = numbered.end, numbered.records
+    start = end - len(told)
+    for offset in range(0, len(told), RECORDS_AT_ONCE):
+        part = told[offset : offset + RECORDS_AT_ONCE]
+        announcer().put(log_grew(Cursor(epoch, start + offset + len(part)), part))
+    if not told:  # their hubs read them
+        announcer().put(log_grew(numbered.end, []))
 
 
 @functools.cache

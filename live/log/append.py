@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from live.log import records, store
-from live.log.announcements import log_grew, passing
-from live.log.announcer import announcer
-from live.log.cursor import Cursor
+from live.log import counter, numbering, records
+from live.log.announcements import passing
+from live.log.announcer import announce, announcer
+from live.log.entry import Entry
+from live.log.numberer import numberer
 from live.log.records import Record
-
-# Records told of in one message, so that a batch makes none of megabytes.
-RECORDS_AT_ONCE = 100
 
 
 @dataclass(eq=False, frozen=True)
@@ -26,9 +24,7 @@ class _Waiting:
     rolls back: by that, the batch knows which of its records still stand.
     """
 
-    packed: bytes
-    subject: str | None
-    forgets: bool
+    entry: Entry
 
     def __call__(self) -> None:
         pass
@@ -52,22 +48,23 @@ def write(record: Record) -> None:
 
     Every hub hears of it when that commits; after a rollback nothing is left of it.
     """
-    waiting = _Waiting(records.pack(record), record.subject, record.forgets)
+    entry = Entry.of(record)
     if _batch.waiting is None:
-        _append([waiting])
+        _append([entry])
         return
+    waiting = _Waiting(entry)
     _batch.waiting.append(waiting)
-    transaction.on_commit(waiting, using=store.database())
+    transaction.on_commit(waiting, using=counter.database())
 
 
 @contextmanager
 def one_batch() -> Iterator[None]:
-    """Append what is written within as one range, when the block ends; all in a transaction.
+    """Append what is written within at once, when the block ends; all in a transaction.
 
-    The log's counter is locked from an append to the commit, so this also keeps other
-    writers waiting for less long. Where the block raises, nothing is appended.
+    For bulk writes: a statement for all costs less than one for each. Where the block raises,
+    nothing is appended.
     """
-    using = store.database()
+    using = counter.database()
     with transaction.atomic(using=using):
         if _batch.waiting is not None:
             yield  # the outer batch appends
@@ -78,7 +75,7 @@ def one_batch() -> Iterator[None]:
         finally:
             _batch.waiting = None
         if kept := _standing(batch, connections[using]):
-            _append(kept)
+            _append([waiting.entry for waiting in kept])
 
 
 def _standing(batch: Sequence[_Waiting], connection: BaseDatabaseWrapper) -> list[_Waiting]:
@@ -88,23 +85,15 @@ def _standing(batch: Sequence[_Waiting], connection: BaseDatabaseWrapper) -> lis
     return [waiting for waiting in batch if id(waiting) in callbacks]
 
 
-def _append(batch: Sequence[_Waiting]) -> None:
-    using, packed = store.database(), [waiting.packed for waiting in batch]
+def _append(entries: Sequence[Entry]) -> None:
+    using = counter.database()
     # Without a savepoint, which would be two more statements in a transaction that is open.
     with transaction.atomic(using=using, savepoint=False):
-        end = store.append(packed, [waiting.subject for waiting in batch])
-        first = end.number - len(batch) + 1
-        forgets = {w.subject: n for n, w in enumerate(batch, first) if w.forgets and w.subject}
-        if forgets:
-            store.forget(forgets)
-        transaction.on_commit(lambda: _tell(end, packed), using=using)
-
-
-def _tell(end: Cursor, batch: Sequence[bytes]) -> None:
-    start = end.number - len(batch)
-    for offset in range(0, len(batch), RECORDS_AT_ONCE):
-        part = batch[offset : offset + RECORDS_AT_ONCE]
-        announcer().put(log_grew(Cursor(end.epoch, start + offset + len(part)), part))
+        numbered = numbering.append(entries)
+        if numbered is None:
+            transaction.on_commit(numberer().wake, using=using)
+        else:
+            transaction.on_commit(lambda: announce(numbered), using=using)
 
 
 def forget_all(subject: str) -> None:
@@ -113,8 +102,8 @@ def forget_all(subject: str) -> None:
     For what is deleted without an event that tells of it. A process may have them in memory for a
     while: a replay looks up what is still there.
     """
-    with transaction.atomic(using=store.database()):
-        store.forget({subject: store.end().number + 1})
+    # No subscription is in a group of it, so that nobody hears of it.
+    write(records.event((), b"", about=subject, forgets=True))
 
 
 def send_on_commit(record: Record) -> None:

@@ -91,9 +91,8 @@ def event(
     return Record(Kind.EVENT, (*groups, *marks), payload, excluded)
 
 
-def forgotten(packed: bytes) -> bytes:
-    """Return a packed event without its payload; raise ValueError as `unpack` does."""
-    return pack(unpack(packed)._replace(body=b""))
+# A record that says nothing, in the place of one that is forgotten and of which nothing is known.
+NOTHING = pack(Record(Kind.NONE))
 
 
 def unsubscribe(groups: Iterable[str]) -> Record:

@@ -79,12 +79,12 @@ def held_look(monkeypatch):
 @pytest.fixture
 def unsent(monkeypatch):
     """The messages to the hubs, none of which the channel layer gets."""
-    from live.log import append
+    from live.log import announcer
 
     messages = []
 
     class Announcer:
         put = messages.append
 
-    monkeypatch.setattr(append, "announcer", Announcer)
+    monkeypatch.setattr(announcer, "announcer", Announcer)
     return messages

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 
 from careteam.models import ChatMessage, Notice, Room
 from live.identity.tokens import issue_token, revoke_token
-from live.log import store
+from live.log import numbering, store
 from live.log.append import one_batch
 from live.models import AccessToken
 from patients.models import DiseaseCategory, Patient
@@ -35,7 +35,7 @@ def log_away(monkeypatch):
     def fail(*_):
         raise LogIsAway
 
-    return lambda: monkeypatch.setattr(store, "append", fail)
+    return lambda: monkeypatch.setattr(numbering, "append", fail)
 
 
 # ---- saves

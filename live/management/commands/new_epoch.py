@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from live.log import store
+from live.log import counter
 
 
 class Command(BaseCommand):
@@ -13,5 +13,5 @@ class Command(BaseCommand):
     help = "Give the event log a new epoch. Run it after a backup was restored, before the server."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        store.start_new_epoch()
+        counter.start_new_epoch()
         self.stdout.write("The log has a new epoch: clients are told to load a snapshot.")

@@ -16,10 +16,11 @@ from live.errors import Unavailable
 from live.fanout import follower, listener
 from live.fanout import hub as hub_module
 from live.fanout.hub import Hub
-from live.log import announcements, records, store
+from live.log import announcements, counter, numberer, numbering, records
 from live.log import append as append_module
 from live.log.announcer import HUB_GROUP
 from live.log.cursor import Cursor
+from live.log.entry import Entry
 from tests.live.engine import Echo, Socket, event_record, until
 from tests.live.place import Place, value
 
@@ -48,9 +49,9 @@ def broadcast(*payloads):
 @in_worker_thread
 def append(*payloads):
     """Write events of which no hub is told, as where the channel layer loses them."""
-    packed = [records.pack(event_record(payload, "g")) for payload in payloads]
+    entries = [Entry.of(event_record(payload, "g")) for payload in payloads]
     with transaction.atomic():
-        return store.append(packed)
+        return numbering.append(entries).end
 
 
 def poll(settings, seconds):
@@ -322,14 +323,14 @@ async def test_a_layer_that_hung_is_joined_once_it_answers(hub, layer, settings,
 async def test_who_would_wait_for_the_database_is_told_until_it_is_back(hub, monkeypatch, caplog):
     monkeypatch.setattr(follower, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(hub_module, "READY_SECONDS", 0.2)
-    is_away, end = True, store.end
+    is_away, look = True, numberer.look
 
-    def end_or_fail():
+    def look_or_fail():
         if is_away:
             raise OperationalError(SECRET)
-        return end()
+        return look()
 
-    monkeypatch.setattr(store, "end", end_or_fail)
+    monkeypatch.setattr(numberer, "look", look_or_fail)
     hub.enter(Socket())
     with pytest.raises(Unavailable):
         await hub.listening()
@@ -351,7 +352,7 @@ async def test_a_log_in_another_s_place_is_told_to_the_sockets(hub, settings):
     socket = Socket()
     hub.enter(socket)
     await hub.listening()
-    await in_worker_thread(store.start_new_epoch)()
+    await in_worker_thread(counter.start_new_epoch)()
     await asyncio.wait_for(socket.lost.wait(), SECONDS)
     place = Place(hub, Echo())
     await broadcast(1)

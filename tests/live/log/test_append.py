@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from live.log import append, records, store
+from live.log import announcer, append, numbering, records, store
 from live.log.append import one_batch, send_on_commit, write
 from live.models import Log
 
@@ -29,6 +29,7 @@ def told(monkeypatch):
         put = messages.append
 
     monkeypatch.setattr(append, "announcer", Announcer)
+    monkeypatch.setattr(announcer, "announcer", Announcer)
     return messages
 
 
@@ -95,7 +96,7 @@ def test_what_cannot_be_told_of_is_not_written(told, monkeypatch):
     def fail(*_):
         raise OperationalError("disk full")
 
-    monkeypatch.setattr(store, "append", fail)
+    monkeypatch.setattr(numbering, "append", fail)
     with pytest.raises(OperationalError):
         save_and_write("ada")
     assert not User.objects.exists()

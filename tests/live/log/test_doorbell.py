@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
 from live.fanout.hub import Hub
-from live.log import append, records, store
+from live.log import announcer, records, store
 from live.log.announcer import HUB_GROUP
 from live.log.append import one_batch
 from live.log.payload import pack
@@ -204,7 +204,7 @@ class Silence:
 
 @pytest.mark.usefixtures("carried")
 async def test_what_the_layer_loses_is_not_there_before_somebody_looks(monkeypatch):
-    monkeypatch.setattr(append, "announcer", lambda: Silence)
+    monkeypatch.setattr(announcer, "announcer", lambda: Silence)
     async with connect() as wire:
         assert await wire.subscribe(NOTES) == []
         await write("one", "two")
@@ -217,7 +217,7 @@ async def test_what_the_layer_loses_is_not_there_before_somebody_looks(monkeypat
 @pytest.mark.parametrize("broadcast", ["doorbell", "events"])
 async def test_while_the_layer_is_silent_events_come_by_the_poll(monkeypatch, settings, broadcast):
     settings.LIVE = {"BROADCAST": broadcast, "POLL_EVERY": 0.02}
-    monkeypatch.setattr(append, "announcer", lambda: Silence)
+    monkeypatch.setattr(announcer, "announcer", lambda: Silence)
     async with connect() as wire:
         assert await wire.subscribe(NOTES) == []
         for text in ("one", "two", "three"):
@@ -233,7 +233,7 @@ async def test_while_the_layer_is_silent_events_come_by_the_poll(monkeypatch, se
 async def test_a_layer_that_loses_some_delivers_all(monkeypatch, settings):
     """Every third message comes; what is between is read where the gap shows."""
     settings.LIVE = {"POLL_EVERY": 0.5}
-    put, count = append.announcer().put, iter(range(1, 1000))
+    put, count = announcer.announcer().put, iter(range(1, 1000))
 
     class Lossy:
         @staticmethod
@@ -241,7 +241,7 @@ async def test_a_layer_that_loses_some_delivers_all(monkeypatch, settings):
             if next(count) % 3 == 0:
                 put(message)
 
-    monkeypatch.setattr(append, "announcer", lambda: Lossy)
+    monkeypatch.setattr(announcer, "announcer", lambda: Lossy)
     texts = [str(number) for number in range(1, 101)]
     async with connect() as wire:
         assert await wire.subscribe(NOTES) == []
@@ -251,7 +251,7 @@ async def test_a_layer_that_loses_some_delivers_all(monkeypatch, settings):
 
 
 async def test_a_layer_that_repeats_and_shuffles_delivers_once_in_order(monkeypatch):
-    put, held = append.announcer().put, []
+    put, held = announcer.announcer().put, []
 
     class Shuffling:
         @staticmethod
@@ -261,7 +261,7 @@ async def test_a_layer_that_repeats_and_shuffles_delivers_once_in_order(monkeypa
                 for late in (*reversed(held[-4:]), *held[-6:]):
                     put(late)
 
-    monkeypatch.setattr(append, "announcer", lambda: Shuffling)
+    monkeypatch.setattr(announcer, "announcer", lambda: Shuffling)
     texts = [str(number) for number in range(1, 101)]
     async with connect() as wire:
         assert await wire.subscribe(NOTES) == []

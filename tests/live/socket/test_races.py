@@ -7,7 +7,7 @@ import pytest
 
 from live.concurrency.threads import in_worker_thread
 from live.fanout.hub import Hub
-from live.log import records, store
+from live.log import counter, records
 from live.log.append import write
 from live.socket.protocol import SUBPROTOCOLS, TRANSPORT_WS
 from tests.live.engine import until
@@ -156,7 +156,7 @@ async def by_silence(socket, stage):
 
 
 async def by_another_log(socket, stage):
-    await in_worker_thread(store.start_new_epoch)()
+    await in_worker_thread(counter.start_new_epoch)()
     await OnEvent.broadcast(group="all", payload=1)
     assert await socket.closed() == (4412, "Events were lost")
 

@@ -7,7 +7,7 @@ from django.db import OperationalError, transaction
 
 from live.concurrency import outage
 from live.identity import identify, revocation
-from live.log import store
+from live.log import counter, store
 from live.log.announcer import announcer
 from live.models import LoggedEvent
 from tests.conftest import make_user
@@ -197,7 +197,7 @@ def prune_it_all():
 
 
 @pytest.mark.usefixtures("unsent")
-@pytest.mark.parametrize("lose", [prune_it_all, store.start_new_epoch])
+@pytest.mark.parametrize("lose", [prune_it_all, counter.start_new_epoch])
 async def test_a_hub_that_missed_records_looks_at_everybody(user, lose):
     """A socket that does not watch has missed no event, and stays open."""
     async with Wire(Consumer.as_asgi(), user) as wire:

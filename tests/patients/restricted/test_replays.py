@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from live.log import append, store
+from live.log import announcer, store
 from live.log.cursor import Cursor, encode
 from live.log.records import pack, unpack
 from live.models import LoggedEvent
@@ -159,7 +159,7 @@ async def test_who_listens_loses_no_patient_who_moved_before_the_process_knew(
 ):
     settings.LIVE = {"POLL_EVERY": 0.05}
     # No message to the hub gets through: it reads the log, later.
-    monkeypatch.setattr(append, "announcer", lambda: SimpleNamespace(put=lambda message: None))
+    monkeypatch.setattr(announcer, "announcer", lambda: SimpleNamespace(put=lambda message: None))
 
     def admit_and_move():
         with transaction.atomic():

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from live.fanout import event_buffer
 from live.fanout.hub import Hub
-from live.log import store
+from live.log import counter, store
 from live.log.cursor import Cursor, decode, encode
 from tests.live.engine import until
 from tests.live.notes import (
@@ -138,7 +138,7 @@ async def test_after_a_new_epoch_no_former_cursor_is_taken(begun, settings):
     async with connect() as wire:
         if begun:
             assert await wire.subscribe(NOTES, after=encode(place)) == []
-        await sync_to_async(store.start_new_epoch)()
+        await sync_to_async(counter.start_new_epoch)()
         if begun:
             # Its events are another log's from now on: it has to come back, and to begin anew.
             assert (await wire.ended()).code == 4412
