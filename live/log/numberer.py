@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from live.concurrency import outage
 from live.concurrency.outage import Outage
@@ -60,7 +60,7 @@ class Numberer:
     def __init__(self) -> None:
         # First, since at the end of the process it is to be flushed last.
         announcer()
-        self._lock = threading.Lock()
+        self._lock, self._closing = threading.Lock(), False
         self._wanted, self._idle = threading.Event(), threading.Event()
         self._idle.set()
         self._thread = threading.Thread(target=self._run, name="live-numberer", daemon=True)
@@ -77,19 +77,33 @@ class Numberer:
         """Return True when all is told that was committed so far; False after `seconds`."""
         return self._idle.wait(seconds)
 
+    def close(self) -> None:
+        """End the thread and its database connection; what is pending is left to others."""
+        self._closing = True
+        self.wake()
+        self._thread.join()
+
     def _run(self) -> None:
-        while self._wanted.wait():
+        while self._wanted.wait() and not self._closing:
             self._wanted.clear()
             close_old_connections()
             _try_to_number()
             with self._lock:
                 if not self._wanted.is_set():
                     self._idle.set()
+        connections[counter.database()].close()
 
 
 def numberer() -> Numberer:
     """Return this process's numberer."""
     return _numberer(os.getpid())
+
+
+def end_numberer() -> None:
+    """End this process's numberer, if it has one."""
+    if _numberer.cache_info().currsize:
+        numberer().close()
+        _numberer.cache_clear()
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from live import errors
 from live.errors import BadInput, Forbidden, NotFound, Unauthenticated, format_error
 from live.http.views import GraphQLView
-from live.log import records, store
+from live.log import numbering, records
 from live.log.announcer import announcer
 from tests.live.faulty import FAULTS, NAME, NOW, SCHEMA, THINGS, Consumer, OnThing, Quoting
 from tests.live.wire import LEGACY, SUBPROTOCOLS, TRANSPORT_WS, Wire, codes
@@ -257,14 +257,14 @@ async def told():
     return await asyncio.to_thread(announcer().flush, 20)
 
 
-@pytest.mark.parametrize("fails", [store, records], ids=["log", "record"])
+@pytest.mark.parametrize("fails", [numbering, records], ids=["log", "record"])
 async def test_an_unpublished_broadcast_leaves_no_traceback(logged, monkeypatch, fails):
     """From async code it is a task, which nobody may await."""
 
     def refuse(*_):
         raise ConnectionError(f"cannot send {NAME}")
 
-    monkeypatch.setattr(fails, "append" if fails is store else "pack", refuse)
+    monkeypatch.setattr(fails, "append" if fails is numbering else "pack", refuse)
     task = OnThing.broadcast(payload=NAME)
     await asyncio.wait([task])
     del task
