@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from live.concurrency import outage
 from live.concurrency.outage import Outage
@@ -86,7 +86,7 @@ class Numberer:
     def _run(self) -> None:
         while self._wanted.wait() and not self._closing:
             self._wanted.clear()
-            close_old_connections()
+            connections[counter.database()].close_if_unusable_or_obsolete()
             _try_to_number()
             with self._lock:
                 if not self._wanted.is_set():

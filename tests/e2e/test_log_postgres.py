@@ -17,12 +17,11 @@ FILES = (
     "tests/live/log/test_append.py",
     "tests/live/fanout/resume/test_resume.py",
     "tests/e2e/log_on_postgres.py",
+    "tests/e2e/numbering_on_postgres.py",
+    "tests/e2e/numbering_machine_on_postgres.py",
     "tests/patients/test_search.py",
     "tests/patients/test_discharging.py",  # who discharges or undoes at once waits for rows
 )
-# Three threads of it roll savepoints back and append again, which PostgreSQL may end as a
-# deadlock for one of them; log_on_postgres.py has the same with processes, which go on then.
-NOT_ALWAYS = "tests/live/log/test_store.py::test_a_reader_always_sees_a_whole_log"
 SECONDS = 600
 
 
@@ -37,7 +36,6 @@ def database_url():
 def test_on_postgres(database_url):
     # Without this run's plugin, which keeps other databases away from tests.
     options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-o", "addopts="]
-    options += ["--deselect", NOT_ALWAYS]
     environment = {**os.environ, "DEBUG": "on", "DATABASE_URL": database_url}
     command = [sys.executable, "-m", "pytest", *options, *FILES]
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

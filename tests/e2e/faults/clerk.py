@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
+from unittest.mock import Mock, patch
 
 import django
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -98,6 +99,23 @@ def die(ordinal: int) -> None:
         # What a commit sets off runs in the order of registration: nothing is told after this.
         transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))
         _insert(ordinal)
+
+
+def number_and_die(ordinal: int, committed: bool) -> None:
+    """Commit a patient, give it its number, and be killed before anybody was told of that.
+
+    Args:
+        committed: whether it is killed after the number's commit; else right before it.
+    """
+    from live.log import append, numbering_after_commit
+
+    with patch.object(append, "numberer", Mock()):
+        _insert(ordinal)
+    with transaction.atomic():
+        numbering_after_commit.number()
+        if not committed:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def concurrently(processes: int, each: int, first: int, pause: float, plain: bool = False) -> None:
@@ -261,7 +279,7 @@ def _commit_times() -> dict[int, float]:
 COMMANDS = {
     command.__name__: command
     for command in (
-        *(write, hold, die, concurrently),
+        *(write, hold, die, number_and_die, concurrently),
         *(create_plain, read_log, read_table, read_on),
     )
 }

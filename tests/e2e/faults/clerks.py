@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -46,6 +47,10 @@ class Clerk:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+    def pause(self) -> None:
+        """Stop it where it is; `kill` ends that too."""
+        self._process.send_signal(signal.SIGSTOP)
 
     async def revive(self) -> None:
         """Start it again if it has ended."""

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import time
 
 from tests.e2e.faults.trial import Fault, Trial
 
@@ -121,6 +122,49 @@ async def writer_killed_late(trial: Trial) -> None:
     await trial.spare.wait_for_end()
 
 
+async def numberer_killed(trial: Trial) -> None:
+    """kill -9 of who gives a number, before its commit"""
+    await _number_and_die(trial, committed=False)
+
+
+async def numberer_killed_late(trial: Trial) -> None:
+    """kill -9 of who gave a number, right after its commit"""
+    await _number_and_die(trial, committed=True)
+
+
+async def _number_and_die(trial: Trial, committed: bool) -> None:
+    # With no event after it, nothing tells anybody that there is one.
+    await trial.written()
+    ordinal = trial.next_ordinal()
+    await trial.spare.order("number_and_die", ordinal=ordinal, committed=committed)
+    await trial.spare.wait_for_end()
+
+
+async def writer_stopped(trial: Trial) -> None:
+    """SIGSTOP of a writer in its transaction for 10 s"""
+    await trial.spare.order("hold", ordinal=trial.next_ordinal())
+    await trial.spare.answer("holding")
+    trial.spare.pause()
+    try:
+        await trial.last_for(10)
+        # Neither the others' commits nor their events wait for it.
+        if await trial.everyone_has_everything() is None:
+            trial.shortcomings.append("not all arrived while a writer was stopped")
+    finally:
+        await trial.spare.kill()
+
+
+async def writers_at_once(trial: Trial) -> None:
+    """32 more writers at once"""
+    each = 10
+    ordinals = [trial.next_ordinal() for _ in range(32 * each)]
+    await trial.spare.order(
+        "concurrently", processes=32, each=each, first=ordinals[0], pause=0.02 * trial.pace
+    )
+    assert not any(await trial.spare.answer("ended"))
+    await trial.note(ordinals, time.monotonic())
+
+
 EMBEDDED: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
@@ -135,6 +179,7 @@ SERVICES: dict[str, Fault] = EMBEDDED | {
     for fault in (
         *(redis_restarted, redis_away, redis_paused, redis_flushed),
         *(postgres_restarted, postgres_crashed),
+        *(numberer_killed, numberer_killed_late, writer_stopped, writers_at_once),
     )
 }
 """The faults of an installation with PostgreSQL and Redis."""

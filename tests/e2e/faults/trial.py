@@ -142,12 +142,13 @@ class Trial:
         try:
             orders = {"first": first, "count": count, "rate": self.rate}
             async for ordinals, at in self.writers[number].committed(**orders):
-                await self._note(ordinals, at)
+                await self.note(ordinals, at)
         finally:
             async with self._progress:
                 self._progress.notify_all()
 
-    async def _note(self, ordinals: Sequence[int], at: float) -> None:
+    async def note(self, ordinals: Sequence[int], at: float) -> None:
+        """Note ordinals that are certain to be committed, at the monotonic clock's time `at`."""
         async with self._progress:
             self.committed.update(dict.fromkeys(ordinals, at))
             self._progress.notify_all()
