@@ -41,10 +41,10 @@ def _own_worker_threads():
     """End the test's worker threads, and with them their database connections."""
     yield
     from live.concurrency.threads import end_workers
-    from live.log.numberer import end_numberer
+    from live.log.announcer import end_announcer
 
     end_workers()
-    end_numberer()
+    end_announcer()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from live.concurrency.scheduler import Rank, Scheduler
 from live.concurrency.threads import Pool, in_worker_thread
 from live.conf import conf
 from live.fanout.event_buffer import PAGE
-from live.log import numberer, store
+from live.log import pending, store
 from live.log.announcements import LogGrew
 from live.log.cursor import Cursor, Step, step
 
@@ -56,7 +56,7 @@ class Follower:
         self._outage = Outage(logger, "The event log was not read")
         self._look = asyncio.Event()
         self.ready = asyncio.Event()
-        self._read_end = in_worker_thread(numberer.look, Pool.LOG)
+        self._read_end = in_worker_thread(pending.look, Pool.LOG)
         self._read = in_worker_thread(store.read, Pool.LOG)
 
     # ---- what the channel layer tells

@@ -7,18 +7,19 @@ that says how far the log has come.
 
 import asyncio
 import atexit
-import contextlib
 import functools
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from channels.layers import get_channel_layer
+from django.db import connections
 
 from live import metrics
-from live.concurrency import outage
+from live.concurrency import outage, supervision
 from live.concurrency.cancellation import is_own_cancellation
-from live.concurrency.supervision import keep_running
+from live.concurrency.supervision import report_failure
 from live.log.announcements import Announcement, log_grew
 from live.log.cursor import Cursor
 from live.log.entry import Numbered
@@ -42,14 +43,14 @@ class Announcer:
 
     def __init__(self) -> None:
         self._waiting: deque[Announcement] = deque()
+        self._work: Callable[[], None] | None = None
         self._lock = threading.Lock()
-        self._idle = threading.Event()
+        self._wanted, self._idle, self._closed = (threading.Event() for _ in range(3))
         self._idle.set()
         # One loop for all messages: one for each would cost more than the sending, and a
-        # Redis layer would connect anew on each.
+        # Redis layer would connect anew on each. It turns while there is something to send.
         self._loop = asyncio.new_event_loop()
-        self._something_waits = asyncio.Event()
-        self._task = self._loop.create_task(keep_running("send", self._send_for_ever))
+        self._sending: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="live-sender", daemon=True)
         self._thread.start()
         atexit.register(self.flush, EXIT_SECONDS)
@@ -60,9 +61,17 @@ class Announcer:
             if len(self._waiting) >= MOST_WAITING:
                 self._shrink()
             self._waiting.append(message)
-            if self._idle.is_set():
-                self._idle.clear()
-                self._loop.call_soon_threadsafe(self._something_waits.set)
+            self._wake()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Call `work` in the thread, once for all who ask before it begins; it must not raise.
+
+        It is the one that gives numbers, and puts messages in its turn: here, because another
+        thread would cost each commit as much again.
+        """
+        with self._lock:
+            self._work = work
+            self._wake()
 
     def flush(self, seconds: float | None = None) -> bool:
         """Return True when all is sent that was put so far; False after `seconds`."""
@@ -70,8 +79,19 @@ class Announcer:
 
     def close(self) -> None:
         """End the thread; what waits is not sent (a process' own sender ends with it)."""
-        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._closed.set()
+        with self._lock:
+            self._wake()
+        self._loop.call_soon_threadsafe(self._give_up)
         self._thread.join()
+
+    def _give_up(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._wanted.set()
 
     def _shrink(self) -> None:
         metrics.shrunk.inc()
@@ -81,21 +101,32 @@ class Announcer:
             self._waiting.append({**logged[-1], "records": []})
 
     def _run(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
+        while self._wanted.wait() and not self._closed.is_set():
+            try:
+                self._take_turn()
+            except (Exception, asyncio.CancelledError) as error:
+                if not self._closed.is_set():
+                    report_failure("send", error)
+                    self._closed.wait(supervision.FIRST_DELAY_SECONDS)
+        connections.close_all()
 
-    async def _send_for_ever(self) -> None:
-        while True:
-            # First what a failure left, which nobody puts again.
-            await self._empty()
-            await self._something_waits.wait()
-            self._something_waits.clear()
+    def _take_turn(self) -> None:
+        """Do the work, then send what waits: in turns, so that neither waits for long."""
+        with self._lock:
+            work, self._work = self._work, None
+        if work is not None:
+            work()
+        self._sending = self._loop.create_task(self._send_waiting())
+        self._loop.run_until_complete(self._sending)
+        with self._lock:
+            if not (self._waiting or self._work or self._closed.is_set()):
+                self._wanted.clear()
+                self._idle.set()
 
-    async def _empty(self) -> None:
-        while True:
+    async def _send_waiting(self) -> None:
+        for _ in range(len(self._waiting)):
             with self._lock:
-                if not self._waiting:
-                    self._idle.set()
+                if not self._waiting:  # they have shrunk
                     return
                 message = self._waiting.popleft()
             await self._send(message)
@@ -109,6 +140,13 @@ class Announcer:
             if is_own_cancellation():
                 raise
             outage.channel_layer.failed(error, "sending")
+
+
+def end_announcer() -> None:
+    """End this process's sender, if it has one, and its database connection."""
+    if _announcer.cache_info().currsize:
+        _announcer(os.getpid()).close()
+        _announcer.cache_clear()
 
 
 def announcer() -> Announcer:

@@ -12,7 +12,7 @@ from live.log import counter, numbering, records
 from live.log.announcements import passing
 from live.log.announcer import announce, announcer
 from live.log.entry import Entry
-from live.log.numberer import numberer
+from live.log.pending import number_soon
 from live.log.records import Record
 
 
@@ -91,7 +91,7 @@ def _append(entries: Sequence[Entry]) -> None:
     with transaction.atomic(using=using, savepoint=False):
         numbered = numbering.append(entries)
         if numbered is None:
-            transaction.on_commit(numberer().wake, using=using)
+            transaction.on_commit(number_soon, using=using)
         else:
             transaction.on_commit(lambda: announce(numbered), using=using)
 

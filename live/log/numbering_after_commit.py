@@ -37,10 +37,14 @@ _FORGET = (
     " SET packed = COALESCE(emptied, %s) WHERE subject = ANY(%s)"
 )
 
-# What it does is in live.migrations.0005_number_pending.
-_NUMBER = f"SELECT epoch, number, packed FROM {FUNCTION}(%s)"  # noqa: S608
-# For "doorbell", which tells nobody what is in the records.
-_NUMBER_UNSEEN = f"SELECT epoch, number, NULL FROM {FUNCTION}(%s)"  # noqa: S608
+# What it does is in live.migrations.0005_number_pending. For "doorbell", which tells nobody what is
+# in the records, they stay where they are.
+_NUMBER, _NUMBER_UNSEEN = (
+    f"SELECT epoch, number, {shown} FROM {FUNCTION}({MOST_AT_ONCE})".encode()  # noqa: S608
+    for shown in ("packed", "NULL::bytea")
+)
+# libpq's format of values that are bytes, not text.
+_BINARY = 1
 
 
 def append(entries: Sequence[Entry]) -> None:
@@ -59,17 +63,29 @@ def append(entries: Sequence[Entry]) -> None:
 
 def number() -> Numbered | None:
     """Give numbers to records that are pending, and committed; see live.log.numbering."""
-    rows = _numbered()
-    if not rows:
+    result = _executed(_NUMBER_UNSEEN if conf.BROADCAST == "doorbell" else _NUMBER)
+    count = result.ntuples
+    if not count:
         return None
-    epoch, last, _ = rows[-1]
-    packed = [bytes(record) for _, _, record in rows if record is not None]
-    return Numbered(Cursor(epoch, last), packed, len(rows) == MOST_AT_ONCE)
+    epoch, last = (_number(result.get_value(count - 1, column)) for column in (0, 1))
+    values = (result.get_value(row, 2) for row in range(count))
+    packed = [value for value in values if value is not None]
+    return Numbered(Cursor(epoch, last), packed, count == MOST_AT_ONCE)
 
 
-def _numbered() -> list[tuple[int, int, Any]]:
-    statement = _NUMBER_UNSEEN if conf.BROADCAST == "doorbell" else _NUMBER
-    with connections[counter.database()].cursor() as cursor:
-        cursor.execute(statement, [MOST_AT_ONCE])
-        rows: list[tuple[int, int, Any]] = cursor.fetchall()
-    return rows
+def _number(value: Any) -> int:
+    return int.from_bytes(value, signed=True)
+
+
+def _executed(statement: bytes) -> Any:
+    """Execute by libpq itself: each commit pays for it, and Django's cursor costs much more."""
+    from psycopg.errors import error_from_result
+    from psycopg.pq import ExecStatus
+
+    connection = connections[counter.database()]
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        result = connection.connection.pgconn.exec_params(statement, None, result_format=_BINARY)
+        if result.status != ExecStatus.TUPLES_OK:
+            raise error_from_result(result)
+    return result

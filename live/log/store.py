@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from live.log.counter import database, end
 from live.log.cursor import Cursor, encode
-from live.log.numberer import settled_end
+from live.log.pending import settled_end
 from live.models import Log, LoggedEvent
 
 # Rows deleted in one transaction: some milliseconds, for which a reader of SQLite's waits.

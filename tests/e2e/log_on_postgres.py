@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from live.log import store
 from live.log.cursor import Cursor
-from live.log.numberer import settled_end
+from live.log.pending import settled_end
 from live.models import LoggedEvent
 from tests.e2e.servers import ROOT
 from tests.live.log.writing import age, append, held, write

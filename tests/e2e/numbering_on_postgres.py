@@ -7,11 +7,12 @@ import pytest
 from django.db import connection, connections, transaction
 
 from live.log import counter, numbering, records, store
+from live.log.announcer import announcer
 from live.log.append import forget_all
 from live.log.append import write as broadcast
 from live.log.entry import Entry
-from live.log.numberer import numberer, settled_end
 from live.log.numbering_after_commit import MOST_AT_ONCE
+from live.log.pending import settled_end
 from live.models import Log, PendingEvent
 from tests.e2e.log_on_postgres import Held, quickly, wait_for_waiting
 from tests.live.log.writing import append, held, write
@@ -44,7 +45,7 @@ def names():
 
 def test_what_is_committed_is_numbered_without_anybody_who_asks():
     broadcast(records.event(["group"], b"one"))
-    assert numberer().flush(TIMEOUT)
+    assert announcer().flush(TIMEOUT)
     assert (counter.end().number, PendingEvent.objects.count()) == (1, 0)
 
 

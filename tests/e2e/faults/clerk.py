@@ -109,7 +109,7 @@ def number_and_die(ordinal: int, committed: bool) -> None:
     """
     from live.log import append, numbering_after_commit
 
-    with patch.object(append, "numberer", Mock()):
+    with patch.object(append, "number_soon", Mock()):
         _insert(ordinal)
     with transaction.atomic():
         numbering_after_commit.number()

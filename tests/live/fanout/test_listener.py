@@ -16,7 +16,7 @@ from live.errors import Unavailable
 from live.fanout import follower, listener
 from live.fanout import hub as hub_module
 from live.fanout.hub import Hub
-from live.log import announcements, counter, numberer, numbering, records
+from live.log import announcements, counter, numbering, pending, records
 from live.log import append as append_module
 from live.log.announcer import HUB_GROUP
 from live.log.cursor import Cursor
@@ -324,14 +324,14 @@ async def test_a_layer_that_hung_is_joined_once_it_answers(hub, layer, settings,
 async def test_who_would_wait_for_the_database_is_told_until_it_is_back(hub, monkeypatch, caplog):
     monkeypatch.setattr(follower, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(hub_module, "READY_SECONDS", 0.2)
-    is_away, look = True, numberer.look
+    is_away, look = True, pending.look
 
     def look_or_fail():
         if is_away:
             raise OperationalError(SECRET)
         return look()
 
-    monkeypatch.setattr(numberer, "look", look_or_fail)
+    monkeypatch.setattr(pending, "look", look_or_fail)
     hub.enter(Socket())
     with pytest.raises(Unavailable):
         await hub.listening()

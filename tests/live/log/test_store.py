@@ -18,7 +18,7 @@ from django.utils import timezone
 from live.log import counter, numbering, store
 from live.log.cursor import Cursor, decode
 from live.log.entry import Entry
-from live.log.numberer import settled_end
+from live.log.pending import settled_end
 from live.log.store import Extent
 from live.models import Log, LoggedEvent
 from tests.live.log.writing import age, append, append_and_roll_back, held, write, write_at_random
@@ -62,7 +62,8 @@ def test_a_batch_costs_the_counter_one_statement():
     with CaptureQueriesContext(connection) as queries:
         append(*"abcdefgh")
     advances = [query["sql"] for query in queries if f"UPDATE {COUNTER}" in query["sql"]]
-    assert len(advances) == 1
+    # PostgreSQL's function counts within.
+    assert len(advances) == (0 if connection.vendor == "postgresql" else 1)
 
 
 def test_the_first_record_of_all_may_roll_back():

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from live.log import numbering, store
 from live.log.entry import Entry
-from live.log.numberer import settled_end
+from live.log.pending import settled_end
 from live.models import LoggedEvent
 
 
