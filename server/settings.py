@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from server import environment, headers, postgres
 from server.private_files import make_private, touch_private
+from server.redis_keys import channel_layer_keys
 from server.secrets import demo_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,6 +30,8 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Give it 50 random characters that nobody else has; they sign "
         "sessions (docs/operations.md)."
     )
+# Former ones, which still open sessions and messages in Redis, and sign nothing.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Whether a server looks at its settings and its database before it starts.
 CHECK_AT_START = env.bool("CHECK_AT_START", default=True)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -119,11 +122,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Live ---------------------------------------------------------------------
 
 REDIS_URL = env("REDIS_URL", default="")
+ENCRYPT_REDIS = env.bool("ENCRYPT_REDIS", default=True)
 CHANNEL_LAYERS = {
     "default": (
         {
             "BACKEND": "live.log.redis_layer.RedisLayer",
-            "CONFIG": {"hosts": [REDIS_URL]},
+            "CONFIG": {
+                "hosts": [REDIS_URL],
+                # Nothing readable or forgeable goes through Redis, unless somebody asks for it.
+                "symmetric_encryption_keys": (
+                    channel_layer_keys(SECRET_KEY, *SECRET_KEY_FALLBACKS) if ENCRYPT_REDIS else None
+                ),
+            },
         }
         if REDIS_URL
         else {

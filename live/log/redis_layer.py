@@ -1,12 +1,22 @@
-"""channels_redis' pub/sub layer, mended in two places."""
+"""channels_redis' pub/sub layer, mended in three places."""
 
 import asyncio
+import logging
 import uuid
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisSingleShardConnection
+from cryptography.fernet import InvalidToken
 
+from live.concurrency.outage import Outage
 from live.log.announcer import HUB_CHANNEL
+
+logger = logging.getLogger(__name__)
+
+_foreign = Outage(
+    logger,
+    "Redis has a message that our SECRET_KEY does not open; all processes need the same one",
+)
 
 # In a hub's queue in place of a message: no message is empty.
 _LOST = b""
@@ -57,13 +67,20 @@ class RedisLayer(RedisPubSubChannelLayer):
     async def receive(self, channel: str) -> Any:
         """Return the channel's next message; raise ConnectionError, to a hub, where Redis is gone.
 
-        The channel is gone then.
+        The channel is gone then. A message that another key has encrypted, or none, is left out:
+        events come by the log.
         """
-        try:
-            return await self._get_layer().receive(channel)
-        except ConnectionError:
-            self._get_layer().channels.pop(channel, None)
-            raise
+        while True:
+            try:
+                message = await self._get_layer().receive(channel)
+            except ConnectionError:
+                self._get_layer().channels.pop(channel, None)
+                raise
+            except InvalidToken as error:
+                _foreign.failed(error)
+            else:
+                _foreign.succeeded()
+                return message
 
     def deserialize(self, message: bytes) -> Any:
         """Return the message; raise ConnectionError for what stands for a lost connection."""

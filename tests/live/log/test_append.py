@@ -158,6 +158,7 @@ def test_a_doorbell_says_how_far_the_log_is_and_no_more(told, settings):
 
 def test_a_batch_is_one_range_and_one_message(told):
     write(event("before"))
+    assert shown(told) == [(1, "before")]
     with one_batch():
         for name in ("one", "two", "three"):
             write(event(name))
