@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -10,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from live.identity.tokens import revoke_token
-from live.log.append import one_batch
 from live.models import AccessToken
 
 
@@ -69,8 +69,7 @@ class AccessTokenAdmin(admin.ModelAdmin):
     def revoke(self, request: HttpRequest, tokens: QuerySet[AccessToken]) -> None:
         # One by one, so that each sends its signal and its sockets are told.
         valid = tokens.filter(revoked_at=None).order_by("pk")
-        # All or none, and the rows before the log's lock: see docs/delivery.md.
-        with one_batch():
+        with transaction.atomic():
             for token in valid:
                 revoke_token(token=token)
                 self.log_change(request, token, "Revoked.")

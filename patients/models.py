@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from live.log.append import one_batch
+from live.saving import AtomicSave
 from patients.constraints import satisfies
 from patients.functions import Strip
 from patients.icd10 import short_name, shown_name
@@ -23,7 +23,7 @@ from patients.querysets import PatientQuerySet
 from patients.validators import check_storable, validate_not_blank, validate_not_in_future
 
 
-class DiseaseCategory(models.Model):
+class DiseaseCategory(AtomicSave):
     """A chapter of ICD-10, or a hospital's own category; subscribers choose by its code."""
 
     code = models.CharField(
@@ -63,14 +63,6 @@ class DiseaseCategory(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.shown_name}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write it, as Django's, in one transaction with what its receivers write.
-
-        The log is locked last: a patient's writer may hold the category, and wait for the log.
-        """
-        with one_batch():
-            super().save(*args, **kwargs)
 
     @property
     def shown_name(self) -> str:

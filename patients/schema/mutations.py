@@ -3,12 +3,12 @@
 from typing import Any, ClassVar
 
 import graphene
+from django.db import transaction
 from graphene_django.forms.mutation import DjangoModelFormMutation
 
 from live import history
 from live.auth import require_permission
 from live.errors import NotFound
-from live.log.append import one_batch
 from patients import selectors, services
 from patients.forms import DeleteForm, DischargeForm, PatientChangeForm, PatientForm
 from patients.models import Patient
@@ -34,7 +34,7 @@ class PatientMutation(DjangoModelFormMutation):
     def mutate_and_get_payload(cls, root: Any, info: graphene.ResolveInfo, **input: Any) -> Any:
         require_permission(info.context.user, cls.permission)
         check_text(**input)
-        with one_batch():  # all or nothing, and the history before the log's lock
+        with transaction.atomic():
             return super().mutate_and_get_payload(root, info, **input)
 
     @classmethod

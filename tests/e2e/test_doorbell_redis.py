@@ -1,4 +1,4 @@
-"""What Redis is shown of patients: with BROADCAST "doorbell" nothing, and the events come."""
+"""What Redis is shown of patients: nothing, unless it is asked for, and the events come."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -13,14 +13,19 @@ SECRET = "Zebedee"
 LAST = f"{SECRET} last"
 
 
-@pytest.fixture(params=["doorbell", "events"])
-def broadcast(request):
-    return request.param
+# How events are told, and whether that is encrypted; the last one is to show what is seen then.
+@pytest.fixture(params=[("events", "on"), ("doorbell", "off"), ("events", "off")], ids="-".join)
+def shown(request, monkeypatch):
+    """Whether Redis is shown patients."""
+    _, encrypted = request.param
+    monkeypatch.setenv("ENCRYPT_REDIS", encrypted)
+    return request.param == ("events", "off")
 
 
 @pytest.fixture
-def pair(broadcast):
+def pair(request, shown):
     """Two processes that share a database and a Redis."""
+    broadcast = request.node.callspec.params["shown"][0]
     with servers_together("daphne", "uvicorn", BROADCAST=broadcast) as servers:
         yield servers
 
@@ -54,7 +59,7 @@ class Monitor:
             return (await reader.readuntil(b'"all-seen"')).decode()
 
 
-async def test_doorbells_show_redis_no_patient_and_all_are_told(pair, broadcast):
+async def test_redis_is_shown_no_patient_and_all_are_told(pair, shown):
     first, second = pair
     monitor = Monitor(first.environment["REDIS_URL"])
     shelled = [f"{SECRET} {number}" for number in range(20)]
@@ -72,6 +77,6 @@ async def test_doorbells_show_redis_no_patient_and_all_are_told(pair, broadcast)
             assert await names_until(stream, LAST) == [*asked, *shelled, LAST]
             assert stream.pending() == []
         seen = await heard()
-    assert "live.log" in seen  # Redis was what told the other process
-    # What "events" show it makes sure that the name would be seen.
-    assert (SECRET in seen) == (broadcast == "events")
+    assert "PUBLISH" in seen  # Redis was what told the other process
+    # What is not encrypted makes sure that the name would be seen.
+    assert (SECRET in seen) == shown
