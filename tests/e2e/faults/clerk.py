@@ -185,7 +185,11 @@ def create_plain() -> None:
 
 
 def read_log(after: int) -> None:
-    """Say the log's records after number `after`, as [number, ordinal, category]."""
+    """Say the log's records after number `after`, as [number, ordinal, category].
+
+    First, servers and writers have to have given numbers to what is committed by now.
+    """
+    _once_there(_wait_for_numbers)
     while rows := _once_there(partial(_logged_after, after)):
         say(rows=rows)
         after = rows[-1][0]
@@ -193,13 +197,18 @@ def read_log(after: int) -> None:
 
 
 def read_table() -> None:
-    """Say all the writers' patients, as [ordinal, category, second of the commit]."""
+    """Say all the writers' patients, as [ordinal, category, seconds of commit and start]."""
     from patients.models import Patient
 
     rows = Patient.objects.filter(external_id__startswith=PREFIX).order_by("pk")
     times = _once_there(_commit_times)
-    found = _once_there(lambda: list(rows.values_list("external_id", "category__code")))
-    rows = [[_ordinal(name), code, times.get(_ordinal(name))] for name, code in found]
+    # Who is admitted is so when the writer begins.
+    columns = ("external_id", "category__code", "admitted_at")
+    found = _once_there(lambda: list(rows.values_list(*columns)))
+    rows = [
+        [_ordinal(name), code, times.get(_ordinal(name)), begun.timestamp()]
+        for name, code, begun in found
+    ]
     for start in range(0, len(rows), ROWS_AT_ONCE):
         say(rows=rows[start : start + ROWS_AT_ONCE])
     say(rows=[])
@@ -233,6 +242,15 @@ def _plain_after(number: int) -> list[tuple[int, int]]:
         query = f"SELECT number, ordinal FROM {PLAIN_TABLE} WHERE number > %s ORDER BY number"
         cursor.execute(query, [number])
         return cursor.fetchall()
+
+
+def _wait_for_numbers() -> None:
+    from live.models import PendingEvent
+
+    pending = PendingEvent.objects.order_by("-id").values_list("id", flat=True)
+    newest = pending.first() or 0
+    while pending.filter(id__lte=newest).exists():
+        time.sleep(AWAY_SECONDS)
 
 
 def _logged_after(number: int) -> list[tuple[int, int | None, str | None]]:

@@ -26,6 +26,7 @@ async def write_and_follow(staff, source, after, **options):
     while "ended" not in (answer := await foreman.next_answer()):
         pass
     assert answer["ended"] == [0] * WRITERS
+    await staff[0].entries()  # once all have their numbers
     await reader.order("stop")
     return await reader.answer("received")
 

@@ -44,7 +44,7 @@ def test_a_planted_fault_is_found_wherever_it_is(expected, data):
 
 
 ENTRIES = [Entry(5, 30, "I"), Entry(6, 10, "II"), Entry(7, None), Entry(8, 20, "I")]
-ROWS = [Row(10, "II", 2.0), Row(20, "I", 3.0), Row(30, "I", 1.0)]
+ROWS = [Row(10, "II", 2.0, 1.5), Row(20, "I", 3.0, 2.5), Row(30, "I", 1.0, 0.5)]
 
 
 def test_a_client_expects_its_category_in_the_order_of_the_log():
@@ -64,7 +64,7 @@ def test_a_log_of_what_was_committed_has_no_errors():
         (ENTRIES, ROWS[1:], [], "(10, 'II') is logged, and not committed"),
         (ENTRIES[1:], ROWS, [], "(30, 'I') is committed, and not logged"),
         (ENTRIES, [Row(10, "III", 2.0), *ROWS[1:]], [], "(10, 'II') is logged, and not committed"),
-        (ENTRIES, [Row(10, "II", 0.5), *ROWS[1:]], [], "10 was committed before 30"),
+        (ENTRIES, [Row(10, "II", 0.2), *ROWS[1:]], [], "10 was committed before 30 was begun"),
         (ENTRIES, ROWS, [40], "40 was told to be committed"),
     ],
 )
