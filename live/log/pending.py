@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 _outage = Outage(logger, "The event log gave no numbers")
 
 
-def number_pending() -> None:
+def number_pending(all_there_is: bool = False) -> None:
     """Give numbers to all that was committed and has none, and tell every hub of it."""
-    while (numbered := numbering.number()) is not None:
+    while (numbered := numbering.number(all_there_is)) is not None:
         announce(numbered)
         if not numbered.is_part:
             return
@@ -25,9 +25,6 @@ def number_pending() -> None:
 
 def settled_end() -> Cursor:
     """Return the place after all that was committed before; that has its numbers now."""
-    end, is_pending = counter.look()
-    if not is_pending:
-        return end
     number_pending()
     return counter.end()
 
@@ -39,18 +36,16 @@ def number_soon() -> None:
 
 def look() -> Cursor:
     """Return the log's end, as a hub looks for it: where numbers fail, of those that there are."""
-    end, is_pending = counter.look()
-    if not is_pending:
-        return end
-    try_to_number()
+    if counter.is_pending():
+        try_to_number(all_there_is=True)
     return counter.end()
 
 
-def try_to_number() -> None:
+def try_to_number(all_there_is: bool = False) -> None:
     """Number what is pending; where that fails, whoever looks next does: each hub, in a second."""
     connections[counter.database()].close_if_unusable_or_obsolete()
     try:
-        number_pending()
+        number_pending(all_there_is)
         _outage.succeeded()
     except Exception as error:
         outage.report(error, _outage)

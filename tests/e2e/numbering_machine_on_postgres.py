@@ -112,9 +112,10 @@ class Machine(RuleBasedStateMachine):
         self.holder, self.has_moved = numberer, False
 
     @precondition(lambda self: self.holder is not None and not self.has_moved)
-    @rule()
-    def number(self):
-        self.execute(("numberer", self.holder), f"SELECT {FUNCTION}(100)")
+    @rule(most=st.sampled_from([2, 100]), all_there_is=st.booleans())
+    def number(self, most, all_there_is):
+        statement = f"SELECT {FUNCTION}(%s, %s)"
+        self.execute(("numberer", self.holder), statement, [most, all_there_is])
         self.has_moved = True
 
     @precondition(lambda self: self.holder is not None)
@@ -130,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     @rule(numberer=st.sampled_from(NUMBERERS))
     def number_at_once(self, numberer):
         self.lock(numberer)
-        self.number()
+        self.number(most=100, all_there_is=False)
         self.end_numbering(is_killed=False)
 
     # ---- readers
@@ -194,10 +195,11 @@ FINDING = settings(EXAMPLES, max_examples=1000, phases=[Phase.generate])
 PLANTED = {
     # After the highest id so far, as a reader of an identity column would.
     "by ids alone": (
-        f"SELECT id FROM {PENDING} ORDER BY",
+        f"SELECT id FROM {PENDING} WHERE transaction >= since OR transaction = ANY (running)",
         f"SELECT id FROM {PENDING} WHERE {NAMED} > COALESCE("
-        f"(SELECT max({NAMED}) FROM {EVENTS}), 0) ORDER BY",
+        f"(SELECT max({NAMED}) FROM {EVENTS}), 0)",
     ),
+    "without those that ran at the last numbering": ("OR transaction = ANY (running)", ""),
     "rights in the order of the ids": ("urgent DESC, ", ""),
 }
 
