@@ -76,6 +76,8 @@ class House:
     environment: dict[str, str]
     cookies: dict[str, Any] = field(default_factory=dict)
     redis_port: int | None = None
+    database_url: str | None = None
+    """Of a database that is no file to copy: then there is one server."""
 
     @property
     def database(self) -> Path:
@@ -83,8 +85,12 @@ class House:
 
 
 @contextmanager
-def house(redis: bool) -> Iterator[House]:
-    """Prepare the database, and a Redis if asked; clear everything away at the end."""
+def house(redis: bool, database: str | None = None) -> Iterator[House]:
+    """Prepare the database, and a Redis if asked; clear everything away at the end.
+
+    Args:
+        database: the URL of an empty database, for one server; None: SQLite.
+    """
     with tempfile.TemporaryDirectory(prefix="wardcast-bench-") as name:
         folder = Path(name)
         key = secrets.token_hex(32)
@@ -95,11 +101,16 @@ def house(redis: bool) -> Iterator[House]:
         # The local channel layer's sockets go there, and away with it.
         environment["TMPDIR"] = name
         environment.pop("REDIS_URL", None)
-        result = House(folder, environment)
-        database = {"DATABASE_URL": f"sqlite:///{result.database}"}
+        result = House(folder, environment, database_url=database)
+        prepared_in = {"DATABASE_URL": database or f"sqlite:///{result.database}"}
         prepared = subprocess.run(
             [sys.executable, "-m", "benchmarks.prepare"],
-            **{"cwd": ROOT, "env": environment | database, "capture_output": True, "check": True},
+            **{
+                "cwd": ROOT,
+                "env": environment | prepared_in,
+                "capture_output": True,
+                "check": True,
+            },
         )
         result.cookies = json.loads(prepared.stdout)
         if not redis:
@@ -193,14 +204,17 @@ class Server:
         return [*command, str(self.port), f"{module}:application"]
 
     def _environment(self) -> dict[str, str]:
-        shutil.copy(self.house.database, self.folder / "db.sqlite3")
         _, more = APPLICATIONS[self.kind.application]
         environment = self.house.environment | more
-        environment["DATABASE_URL"] = f"sqlite:///{self.folder}/db.sqlite3"
+        environment["DATABASE_URL"] = self.house.database_url or self._copied_database()
         environment["LIVE"] = json.dumps(self.live)
         if self.kind.layer == "redis":
             environment["REDIS_URL"] = f"redis://127.0.0.1:{self.house.redis_port}/0"
         return environment
+
+    def _copied_database(self) -> str:
+        shutil.copy(self.house.database, self.folder / "db.sqlite3")
+        return f"sqlite:///{self.folder}/db.sqlite3"
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
