@@ -84,8 +84,6 @@ class Log(models.Model):
     # Tells this log's cursors from those of another: a restored backup gets a new one.
     epoch = models.PositiveBigIntegerField()
     last = models.PositiveBigIntegerField(default=0)
-    # The snapshot of PostgreSQL's by which the last numbers were given.
-    numbered_by = models.TextField(null=True, editable=False)  # noqa: DJ001  no numbers yet
 
     def __str__(self) -> str:
         return f"event log, {self.last} events"
@@ -129,8 +127,6 @@ class PendingEvent(models.Model):
     emptied = models.BinaryField(null=True)
     forgets = models.BooleanField(default=False)
     urgent = models.BooleanField(default=False)
-    # Its number, by PostgreSQL; so whoever numbers passes by what is dead and not cleared away yet.
-    transaction = models.PositiveBigIntegerField(default=0, db_index=True)
 
     class Meta:
         ordering = ("-urgent", "id")

@@ -7,8 +7,12 @@ from django.db import connections, router
 from live.log.cursor import Cursor
 from live.models import Log, LoggedEvent, PendingEvent
 
-# By hand: each `position` and each look at the log asks it.
-_END = f"SELECT epoch, last FROM {Log._meta.db_table}"  # noqa: S608
+# By hand: each `position` and each look at the log asks it. One statement, since between two of
+# them what was pending may get its number.
+_LOOK = (
+    f"SELECT epoch, last, EXISTS (SELECT 1 FROM {PendingEvent._meta.db_table})"  # noqa: S608
+    f" FROM {Log._meta.db_table}"
+)
 
 
 def database() -> str:
@@ -18,19 +22,21 @@ def database() -> str:
 
 def end() -> Cursor:
     """Return the place after the last record that has a number."""
-    with connections[database()].cursor() as cursor:
-        cursor.execute(_END)
+    return look()[0]
+
+
+def look() -> tuple[Cursor, bool]:
+    """Return the place after the last record, and whether others wait for their numbers."""
+    using = database()
+    with connections[using].cursor() as cursor:
+        cursor.execute(_LOOK)
         row = cursor.fetchone()
         if row is None:
             create()
-            cursor.execute(_END)
+            cursor.execute(_LOOK)
             row = cursor.fetchone()
-    return Cursor(*row)
-
-
-def is_pending() -> bool:
-    """Return whether records that were committed wait for their numbers."""
-    return PendingEvent.objects.using(database()).exists()
+    epoch, last, is_pending = row
+    return Cursor(epoch, last), bool(is_pending)
 
 
 def create() -> None:

@@ -24,18 +24,15 @@ def append(entries: Sequence[Entry]) -> Numbered | None:
     return _present().append(entries)
 
 
-def number(all_there_is: bool = False) -> Numbered | None:
+def number() -> Numbered | None:
     """Give numbers to what was committed and has none, the oldest first; a part of many.
 
     It is durable when this returns. Return None where nothing was pending, and within a
     transaction: the numbers would be given only if it commits, and everybody would wait for it.
-
-    Args:
-        all_there_is: also what the last numbering has seen already, where there is such a thing.
     """
     if connections[counter.database()].in_atomic_block:
         return None
-    return _present().number(all_there_is)
+    return _present().number()
 
 
 def _present() -> ModuleType:

@@ -9,7 +9,6 @@ sees the other's row sees its row too, and it has the lower id. Two transactions
 row are in the order of that row's lock, as their records are written after it is taken.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,8 +28,7 @@ FUNCTION = "live_number_pending"
 
 _INSERT = (
     f"INSERT INTO {PendingEvent._meta.db_table}"  # noqa: S608
-    " (packed, written_at, subject, emptied, forgets, urgent, transaction)"
-    " VALUES (%s, %s, %s, %s, %s, %s, pg_current_xact_id()::text::bigint)"
+    " (packed, written_at, subject, emptied, forgets, urgent) VALUES (%s, %s, %s, %s, %s, %s)"
 )
 # Of what is numbered. What is pending, its number will forget: to lock a row of it here would
 # have everybody wait for this transaction.
@@ -41,7 +39,10 @@ _FORGET = (
 
 # What it does is in live.migrations.0005_number_pending. For "doorbell", which tells nobody what is
 # in the records, they stay where they are.
-_NUMBER = "SELECT epoch, number, {shown} FROM {function}({most}, {all_there_is})"
+_NUMBER, _NUMBER_UNSEEN = (
+    f"SELECT epoch, number, {shown} FROM {FUNCTION}({MOST_AT_ONCE})".encode()  # noqa: S608
+    for shown in ("packed", "NULL::bytea")
+)
 # libpq's format of values that are bytes, not text.
 _BINARY = 1
 
@@ -60,9 +61,9 @@ def append(entries: Sequence[Entry]) -> None:
             cursor.execute(_FORGET, [records.NOTHING, forgotten])
 
 
-def number(all_there_is: bool = False) -> Numbered | None:
+def number() -> Numbered | None:
     """Give numbers to records that are pending, and committed; see live.log.numbering."""
-    result = _executed(_statement(conf.BROADCAST == "doorbell", all_there_is, MOST_AT_ONCE))
+    result = _executed(_NUMBER_UNSEEN if conf.BROADCAST == "doorbell" else _NUMBER)
     count = result.ntuples
     if not count:
         return None
@@ -70,13 +71,6 @@ def number(all_there_is: bool = False) -> Numbered | None:
     values = (result.get_value(row, 2) for row in range(count))
     packed = [value for value in values if value is not None]
     return Numbered(Cursor(epoch, last), packed, count == MOST_AT_ONCE)
-
-
-@functools.cache
-def _statement(is_unseen: bool, all_there_is: bool, most: int) -> bytes:
-    shown = "NULL::bytea" if is_unseen else "packed"
-    values = {"shown": shown, "function": FUNCTION, "most": most, "all_there_is": all_there_is}
-    return _NUMBER.format(**values).encode()
 
 
 def _number(value: Any) -> int:

@@ -37,7 +37,7 @@ def append(entries: Sequence[Entry]) -> Numbered:
     return Numbered(Cursor(epoch, last), [entry.packed for entry in entries])
 
 
-def number(all_there_is: bool = False) -> None:
+def number() -> None:
     """Do nothing: what was committed has its number."""
 
 

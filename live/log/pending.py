@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 _outage = Outage(logger, "The event log gave no numbers")
 
 
-def number_pending(all_there_is: bool = False) -> None:
+def number_pending() -> None:
     """Give numbers to all that was committed and has none, and tell every hub of it."""
-    while (numbered := numbering.number(all_there_is)) is not None:
+    while (numbered := numbering.number()) is not None:
         announce(numbered)
         if not numbered.is_part:
             return
@@ -25,6 +25,9 @@ def number_pending(all_there_is: bool = False) -> None:
 
 def settled_end() -> Cursor:
     """Return the place after all that was committed before; that has its numbers now."""
+    end, is_pending = counter.look()
+    if not is_pending:
+        return end
     number_pending()
     return counter.end()
 
@@ -36,16 +39,18 @@ def number_soon() -> None:
 
 def look() -> Cursor:
     """Return the log's end, as a hub looks for it: where numbers fail, of those that there are."""
-    if counter.is_pending():
-        try_to_number(all_there_is=True)
+    end, is_pending = counter.look()
+    if not is_pending:
+        return end
+    try_to_number()
     return counter.end()
 
 
-def try_to_number(all_there_is: bool = False) -> None:
+def try_to_number() -> None:
     """Number what is pending; where that fails, whoever looks next does: each hub, in a second."""
     connections[counter.database()].close_if_unusable_or_obsolete()
     try:
-        number_pending(all_there_is)
+        number_pending()
         _outage.succeeded()
     except Exception as error:
         outage.report(error, _outage)

@@ -1,13 +1,8 @@
 """The function by which PostgreSQL numbers what is pending: see live.log.numbering_after_commit.
 
 One at a time numbers. The lock is no row's, so that nothing is written where nothing is pending. It
-is taken by a statement of its own: the next one sees all that was committed before.
-
-What has no number is of a transaction that the last numbering did not see: one that ran then, or one
-that began later. Only such rows are looked at. Those that have got their numbers are dead, and stay in
-the table for as long as any transaction is open that could see them; an hour's backup would have each
-numbering read an hour's rows. `all_there_is` looks at all: after a backup was restored, transactions
-have other numbers. Records of rights come first. `forgotten` are former events that got their numbers since their forgetting
+is taken by a statement of its own: the next one sees all that was committed before. Records of
+rights come first. `forgotten` are former events that got their numbers since their forgetting
 transaction looked; a row that somebody has locked is being forgotten, or pruned, by them.
 """
 
@@ -16,23 +11,11 @@ from django.db import migrations
 from live.log.records import NOTHING
 
 FUNCTION = f"""
-CREATE OR REPLACE FUNCTION live_number_pending(most integer, all_there_is boolean)
-RETURNS TABLE (epoch bigint, number bigint, packed bytea) LANGUAGE plpgsql VOLATILE
--- Whatever the statistics of a table say that is empty at one time and not at another.
-SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION live_number_pending(most integer)
+RETURNS TABLE (epoch bigint, number bigint, packed bytea) LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
-DECLARE
-    seen pg_snapshot;
-    since bigint;
-    running bigint[];
 BEGIN
-IF NOT all_there_is THEN
-    SELECT numbered_by::pg_snapshot INTO seen FROM live_log;
-END IF;
-since := COALESCE(pg_snapshot_xmax(seen)::text::bigint, 0);
-running := ARRAY(SELECT xip::text::bigint FROM pg_snapshot_xip(seen) AS xip);
-IF NOT EXISTS (SELECT 1 FROM live_pendingevent
-    WHERE transaction >= since OR transaction = ANY (running)) THEN
+IF NOT EXISTS (SELECT 1 FROM live_pendingevent) THEN
     RETURN;
 END IF;
 PERFORM pg_advisory_xact_lock('live_log'::regclass::oid::int, 0);
@@ -42,8 +25,7 @@ IF NOT EXISTS (SELECT 1 FROM live_log) THEN
 END IF;
 RETURN QUERY WITH taken AS (
     DELETE FROM live_pendingevent WHERE id = ANY (ARRAY(
-        SELECT id FROM live_pendingevent WHERE transaction >= since OR transaction = ANY (running)
-        ORDER BY urgent DESC, id LIMIT most))
+        SELECT id FROM live_pendingevent ORDER BY urgent DESC, id LIMIT most))
     RETURNING *
 ), placed AS (
     SELECT *, row_number() OVER (ORDER BY urgent DESC, id) AS place,
@@ -51,8 +33,7 @@ RETURN QUERY WITH taken AS (
             ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS is_forgotten
     FROM taken
 ), counted AS (
-    UPDATE live_log SET last = last + added, numbered_by =
-        CASE WHEN added < most THEN pg_current_snapshot()::text ELSE numbered_by END FROM (SELECT count(*) AS added FROM taken) AS counts
+    UPDATE live_log SET last = last + added FROM (SELECT count(*) AS added FROM taken) AS counts
     WHERE added > 0 RETURNING epoch, last - added AS before
 ), forgotten AS (
     UPDATE live_loggedevent SET packed = COALESCE(emptied, '\\x{NOTHING.hex()}')
@@ -79,7 +60,7 @@ def create(apps, schema_editor):
 
 def drop(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP FUNCTION IF EXISTS live_number_pending(integer, boolean)")
+        schema_editor.execute("DROP FUNCTION IF EXISTS live_number_pending")
 
 
 class Migration(migrations.Migration):

@@ -1,18 +1,17 @@
 """Numbers that are given after the commit: run by test_log_postgres.py on a real PostgreSQL."""
 
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections, transaction
 
-from live.log import counter, numbering, pending, records, store
+from live.log import counter, numbering, records, store
 from live.log.announcer import announcer
 from live.log.append import forget_all
 from live.log.append import write as broadcast
 from live.log.entry import Entry
-from live.log.numbering_after_commit import FUNCTION, MOST_AT_ONCE
+from live.log.numbering_after_commit import MOST_AT_ONCE
 from live.log.pending import settled_end
 from live.models import Log, PendingEvent
 from tests.e2e.log_on_postgres import Held, quickly, wait_for_waiting
@@ -82,39 +81,6 @@ def test_nothing_is_lost_where_the_counter_has_no_row():
     commit("one")
     assert numbering.number().records == [b"one"]
     assert held() == [(1, "one")]
-
-
-def test_a_hubs_look_finds_what_a_restored_backup_hides():
-    """Its transactions had other numbers, which the last numbering has seen, as it seems."""
-    commit("one")
-    settled_end()
-    Log.objects.update(numbered_by="4000000000:4000000000:")
-    commit("two")
-    assert numbering.number() is None
-    assert pending.look().number == 2
-    assert names() == ["one", "two"]
-
-
-def test_who_is_open_for_long_makes_no_numbering_read_what_has_its_numbers(threads):
-    """A backup, or a writer that stands still: no row that it could see is cleared away."""
-    standing = Held(threads, lambda: write("late"))
-    read = []
-    for _ in range(2):
-        for number in range(400):
-            commit(str(number))
-            numbering.number()
-        commit("last")
-        read.append(pages_read())
-    standing.let()
-    assert names()[-1] == "late"
-    assert read[1] < read[0] + 20
-
-
-def pages_read():
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) SELECT {FUNCTION}(500, false)")
-        [buffers] = [line for (line,) in cursor.fetchall() if "Buffers: shared" in line][:1]
-    return int(re.search(r"hit=(\d+)", buffers)[1])
 
 
 def test_a_doorbell_needs_no_records(settings):
