@@ -217,6 +217,7 @@ async def _delivery(options: argparse.Namespace) -> Rows:
             clerks(installation.environment, 10) as staff,
             trial(installation, staff, 20, **how) as running_trial,
         ):
+            await _late(running_trial, "to begin with: connections are made", options)
             rows = [await _late(running_trial, "and nobody else", options)]
             if not options.quiet:
                 spare = running_trial.spare
