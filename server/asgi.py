@@ -35,6 +35,8 @@ from django.urls import path, re_path
 from live.socket.consumer import LiveConsumer
 from live.socket.handshake import AtHandshake, SessionUser
 from live.socket.origin import OriginGuard, refuse
+from server.bodies import BoundedBodies
+from server.daphne import bound_requests
 from server.schema import schema
 
 
@@ -56,7 +58,8 @@ sockets = URLRouter(
     ]
 )
 
-application = ProtocolTypeRouter({"http": http_application, "websocket": sockets})
+bound_requests()
+application = ProtocolTypeRouter({"http": BoundedBodies(http_application), "websocket": sockets})
 
 # What is loaded by now stays. Looking through it for garbage, again and again, would hold up
 # every subscriber for a tenth of a second. What an event makes is mostly gone with it: of the

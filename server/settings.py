@@ -119,6 +119,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# --- Bodies -------------------------------------------------------------------
+
+# Of a request: ten times what the admin's largest form has. Files come in parts, by GraphQL.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=1_048_576)
+
 # --- Live ---------------------------------------------------------------------
 
 REDIS_URL = env("REDIS_URL", default="")
