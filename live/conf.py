@@ -93,6 +93,9 @@ DEFAULTS: dict[str, Any] = {
     # its sockets of a process, the closed ones included: a ward's screens come back at once.
     "REQUESTS_PER_SECOND_OF_CLIENT": 20,
     "REQUESTS_AT_ONCE_OF_CLIENT": 500,
+    # Part of one processor that a client may use on average. A client beyond it waits for all
+    # others, and all who are beyond it have one thread together. A page uses it for a second.
+    "CPU_SHARE_OF_CLIENT": 0.01,
     # Documents of one client that were not seen before: parsing and validating one costs
     # milliseconds, and a real client has a few dozen, with variables for what changes.
     "NEW_DOCUMENTS_PER_SECOND": 2,

@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 LONGEST_SECONDS = 0.005
 # Housekeeping's: what it does is late by then, and events are on their way.
 HOUSEKEEPING_SECONDS = 0.001
-# Of so many pieces, one goes to who has waited longest and one to the last rank, so that
-# nobody waits for ever.
+# Of so many pieces, one goes to who has waited longest, one to the last rank, and one to the last
+# but heavy clients, so that nobody waits for ever.
 FAIR_EVERY = 16
 
 
@@ -24,8 +24,11 @@ class Rank(IntEnum):
     """Whose piece is first, where several wait."""
 
     LIVE = 0
-    CATCHING_UP = 1
-    HOUSEKEEPING = 2
+    REQUESTS = 1
+    CATCHING_UP = 2
+    HOUSEKEEPING = 3
+    # Requests of clients that used more than their share of the processor.
+    HEAVY = 4
 
 
 # What begins with a piece: what its task waits for, or what is called.
@@ -120,6 +123,8 @@ class Scheduler:
                 return self._longest_waiting(waiting)
             case 8:
                 return heapq.heappop(self._waiting[waiting[-1]])[2]
+            case 4 if waiting[-1] is Rank.HEAVY and len(waiting) > 1:
+                return heapq.heappop(self._waiting[waiting[-2]])[2]
         return heapq.heappop(self._waiting[waiting[0]])[2]
 
     def _longest_waiting(self, ranks: list[Rank]) -> _Work:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -30,9 +31,9 @@ class Pool(Enum):
     ENDED = "ended"  # the look each second at who was logged out
 
 
-# The pools of MAX_WORKER_THREADS, which clients have shares of. The work of the others comes one
-# piece after the other, or is shared by all who wait for it.
-_SHARED_BY_CLIENTS = (Pool.READS, Pool.WRITES)
+# The pools which clients have shares of. The work of the others comes one piece after the other,
+# or is shared by all who wait for it.
+_SHARED_BY_CLIENTS = (Pool.READS, Pool.WRITES, Pool.PARSING)
 _SIZES = {Pool.PARSING: 1, Pool.LOG: 1, Pool.RIGHTS: 2, Pool.ENDED: 1}
 
 
@@ -79,7 +80,7 @@ def in_worker_thread(
     A call that is cancelled before a thread has begun it is never carried out.
     """
     call: _WithFreshConnections | None = None
-    in_thread = _giving_its_place_back(function)
+    in_thread = _giving_its_place_back(_measured(function))
 
     @functools.wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
@@ -98,7 +99,7 @@ def in_worker_thread(
 async def _in_share(
     shares: Shares, pool: Pool, call: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Any:
-    place = await shares.of(pool).place()
+    place = await shares.of(pool, size_of(pool)).place()
     token = _place.set(place)
     try:
         return await call(*args, **kwargs)
@@ -119,6 +120,23 @@ def _giving_its_place_back(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         finally:
             place.done()
+
+    return run
+
+
+def _measured(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function`, whose time of the processor is charged to the present client."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        shares = present_shares()
+        if shares is None:
+            return function(*args, **kwargs)
+        began = time.thread_time()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            shares.usage.charge(time.thread_time() - began)
 
     return run
 

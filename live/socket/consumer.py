@@ -18,14 +18,17 @@ from channels.layers import get_channel_layer
 from graphql import MiddlewareManager
 
 from live import metrics
+from live.concurrency.usage import Usage
 from live.conf import conf
 from live.errors import format_error
 from live.execution.resolvers import WorkerThreads
+from live.fanout.hub import Hub
 from live.identity.identify import user_id
 from live.identity.rate_limits import address_of, client_of
 from live.socket import close_codes
 from live.socket.close_codes import Close
 from live.socket.definition import FROM_SETTINGS, check_definition
+from live.socket.intake import turn_of
 from live.socket.language import language_of
 from live.socket.protocol import SUBPROTOCOLS, Connection
 from live.socket.quota import is_crowded
@@ -33,6 +36,8 @@ from live.socket.session import Application, Session
 
 logger = logging.getLogger(__name__)
 
+# What a handshake takes of the processor, about: most of it before its client is known.
+HANDSHAKE_SECONDS = 0.002
 # Seconds that a client waits for the refusal of its socket: one that was thrown out, and comes
 # back at once, would cost a handshake each time. Not a setting: nobody would want another.
 REFUSAL_SECONDS = 2
@@ -133,6 +138,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
             metrics.limits.labels(limit="anonymous_sockets").inc()
             await self._refuse(close_codes.TOO_MANY_REQUESTS)
             return
+        await self._turn(client.shares.usage)
         self._graphql_ws_subprotocol = chosen
         application, protocol = cast(Application, self), Connection(chosen)
         ways_out = (self.base_send, self.close)
@@ -141,6 +147,11 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
         )
         await self.accept(subprotocol=chosen)
         self._session.begin()
+
+    async def _turn(self, usage: Usage) -> None:
+        """Return when the socket may be accepted; who comes again and again waits for others."""
+        usage.charge(HANDSHAKE_SECONDS)
+        await turn_of(usage, Hub.current().scheduler)
 
     async def _refuse(self, close: Close) -> None:
         """Refuse the socket at its handshake, where no reason can be sent."""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from live.concurrency.scheduler import Rank, Scheduler
+from live.concurrency.usage import Usage
 from live.conf import conf
 from live.socket.daphne import Reading
 from live.socket.send_queue import SendQueue
@@ -22,6 +24,18 @@ def weight(text: str) -> int:
         return len(text)
     values = text.count("[") + text.count("{") + text.count(",")
     return len(text) * (1 if text.isascii() else 4) + values * BYTES_PER_VALUE
+
+
+# Before a heavy client's next message is read, what was read from others is handled.
+READING = 1_000_000_000
+
+
+async def turn_of(usage: Usage, scheduler: Scheduler, later: int = 0) -> None:
+    """Return when a client's work may begin: events go first, heavy clients last."""
+    if usage.is_heavy:
+        await scheduler.turn(Rank.HEAVY, int(usage.seconds * 1000) + later)
+    elif not scheduler.begin():
+        await scheduler.turn(Rank.REQUESTS)
 
 
 class Intake:
@@ -56,7 +70,7 @@ class Intake:
         return self._running > conf.INBOX_BYTES
 
     async def ready(self) -> None:
-        """Return when the client's next message may be taken."""
+        """Return when the client's next message may be read."""
         if not self._queue.is_unread and not self._running:
             return
         while self._queue.is_unread or self._is_full:
@@ -65,6 +79,13 @@ class Intake:
             if self._is_full:
                 self._fewer = self._fewer or asyncio.Event()
                 await self._fewer.wait()
+        self._resume()
+
+    async def turn(self, usage: Usage, scheduler: Scheduler, later: int = 0) -> None:
+        """Return when the client has its turn (see `turn_of`); nothing is read from it before."""
+        if usage.is_heavy:
+            self._pause()
+        await turn_of(usage, scheduler, later)
         self._resume()
 
     def _pause(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from live import metrics
 from live.concurrency.token_bucket import TokenBucket
+from live.concurrency.usage import Measured
 from live.conf import conf
 from live.errors import LiveError, TooManyOperations
 from live.execution.response import encode
@@ -20,7 +21,7 @@ from live.socket import operation as operations
 from live.socket.close_codes import Close, CloseCode
 from live.socket.daphne import reading_of, with_backpressure
 from live.socket.heartbeat import Heartbeat, Overdue, Ping
-from live.socket.intake import Intake, weight
+from live.socket.intake import READING, Intake, turn_of, weight
 from live.socket.messages import is_longer
 from live.socket.operation import Operation
 from live.socket.protocol import Connection, Initialise, Reply, Start, State, Stop
@@ -144,6 +145,9 @@ class Session:
     async def ready(self) -> None:
         """Return when the client's next message may be taken."""
         if not self.closed:
+            usage = self.client.shares.usage
+            if usage.is_heavy:
+                await self._intake.turn(usage, self.hub.scheduler, READING)
             await self._intake.ready()
 
     async def receive(self, text: str | None) -> None:
@@ -151,8 +155,11 @@ class Session:
         if self.closed:
             return
         self.heartbeat.heard()
+        usage = self.client.shares.usage
+        await self._intake.turn(usage, self.hub.scheduler)
         try:
-            await self._receive(text)
+            if not self.closed:
+                await Measured(self._receive(text), usage)
         except Exception as error:
             self.fail(error)
 
@@ -251,7 +258,9 @@ class Session:
 
     async def _run_counted(self, operation: Operation, payload: dict[str, Any], size: int) -> None:
         try:
-            await self._run(operation, payload)
+            usage = self.client.shares.usage
+            await turn_of(usage, self.hub.scheduler)
+            await Measured(self._run(operation, payload), usage)
         finally:
             self._intake.end(size)
 

@@ -208,3 +208,25 @@ async def test_a_turn_ends_after_its_time_and_begins_anew(queue, monkeypatch):
     monkeypatch.setattr(scheduler_module, "LONGEST_SECONDS", 0)
     await queue.turns.turn(Rank.CATCHING_UP)
     assert queue.turns.is_over
+
+
+async def test_heavy_clients_are_last_and_have_their_turn(queue):
+    for order in range(3):
+        queue.wait("heavy", order, Rank.HEAVY)
+    for rank in (Rank.HOUSEKEEPING, Rank.CATCHING_UP, Rank.REQUESTS, Rank.LIVE):
+        queue.wait(rank, rank=rank)
+    await queue.all_had()
+    ranks = [Rank.LIVE, Rank.REQUESTS, Rank.CATCHING_UP]
+    assert [each for each in queue.had if each in ranks] == ranks
+    assert queue.had[-1] == "heavy"
+
+
+async def test_heavy_clients_hold_up_no_housekeeping(queue):
+    for order in range(10 * FAIR_EVERY):
+        queue.wait("heavy", order, Rank.HEAVY)
+        queue.wait("near", rank=Rank.LIVE)
+    await asyncio.sleep(0)
+    queue.wait("housekeeping", rank=Rank.HOUSEKEEPING)
+    await queue.all_had()
+    assert queue.had.index("housekeeping") < 2 * FAIR_EVERY
+    assert queue.had.index("heavy") < 2 * FAIR_EVERY

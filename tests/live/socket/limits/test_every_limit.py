@@ -52,6 +52,7 @@ TESTED = {
     "MESSAGES_AT_ONCE": test_messages_and_operations.test_messages_at_once,
     "REQUESTS_PER_SECOND_OF_CLIENT": "tests/live/identity/test_rate_limits.py",
     "REQUESTS_AT_ONCE_OF_CLIENT": "tests/live/identity/test_rate_limits.py",
+    "CPU_SHARE_OF_CLIENT": "tests/live/socket/limits/test_cpu_share.py",
     "NEW_DOCUMENTS_PER_SECOND": "tests/live/identity/test_rate_limits.py",
     "NEW_DOCUMENTS_AT_ONCE": "tests/live/identity/test_rate_limits.py",
     "OPERATION_TIMEOUT": test_pages_and_times.test_seconds_for_an_operation,
