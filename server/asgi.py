@@ -36,7 +36,7 @@ from live.socket.consumer import LiveConsumer
 from live.socket.handshake import AtHandshake, SessionUser
 from live.socket.origin import OriginGuard, refuse
 from server.bodies import BoundedBodies
-from server.daphne import bound_requests
+from server.daphne_requests import bound_requests
 from server.schema import schema
 
 

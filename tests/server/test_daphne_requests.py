@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.web.http import HTTPChannel
 
-from server.daphne import SECONDS_TO_TAKE_THE_ANSWER, BoundedRequest
+from server.daphne_requests import SECONDS_TO_TAKE_THE_ANSWER, BoundedRequest
 
 BOUND = 1000
 
