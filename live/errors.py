@@ -147,7 +147,7 @@ class Timeout(LimitExceeded):
 
 
 class Unavailable(LiveError):
-    """The database is away, so that nothing can be read, nor a subscription begin."""
+    """The database is away, or takes no writes."""
 
     code = "UNAVAILABLE"
     default_message = "The database is away: try again."
@@ -187,7 +187,7 @@ def _formatted(error: Exception) -> GraphQLFormattedError:
         return _located_like(located, Forbidden.default_message, {"code": Forbidden.code})
     if isinstance(cause, ObjectDoesNotExist):
         return _located_like(located, NotFound.default_message, {"code": NotFound.code})
-    if isinstance(cause, outage.DATABASE_ERRORS):
+    if cause is not None and outage.is_databases(cause):
         outage.database_failed(cause)
         return _located_like(located, Unavailable.default_message, {"code": Unavailable.code})
     if cause is None:
@@ -196,6 +196,12 @@ def _formatted(error: Exception) -> GraphQLFormattedError:
     if isinstance(cause, GraphQLError) and not _is_about_a_result(cause):
         return _located_like(located, located.message or cause.message, {"code": BadInput.code})
     return _mask(located, cause)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database is the reason, so that trying again may help."""
+    cause = getattr(error, "original_error", None) or error
+    return isinstance(cause, Unavailable) or outage.is_databases(cause)
 
 
 def _is_about_a_result(error: GraphQLError) -> bool:

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "server.unavailable.DatabaseAway",
     "axes.middleware.AxesMiddleware",  # last: it answers for a log-in form that is locked
 ]
 

@@ -13,6 +13,8 @@ from server.views import GraphQLView, metrics
 
 admin.site.site_header = admin.site.site_title = "Wardcast"
 
+handler500 = "server.unavailable.failed"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="graphql")),
     path("graphql/", GraphQLView.as_view(schema=schema), name="graphql"),

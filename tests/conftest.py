@@ -55,7 +55,7 @@ def _nothing_recalled():
 
     rights_cache.clear()
     rate_limits.reset()
-    for each in (outage.database, outage.channel_layer):
+    for each in (outage.database, outage.writes, outage.channel_layer):
         each.succeeded()
 
 

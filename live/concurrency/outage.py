@@ -1,6 +1,7 @@
 """Outages: one line in the log when something stops answering, one when it is back."""
 
 import logging
+import sqlite3
 
 from django.db import InterfaceError, OperationalError
 
@@ -12,6 +13,11 @@ DATABASE_ERRORS = (OperationalError, InterfaceError)
 # By their SQLSTATE, what PostgreSQL raises in the same way where it has answered well: a deadlock,
 # a conflict, a lock that was not had in time, a statement that took too long.
 _ANSWERS = frozenset({"40P01", "40001", "55P03", "57014"})
+
+# Where it only reads, as a standby, or has no room on its disk. PostgreSQL's first of them is
+# none of the errors above.
+_READS_ONLY, _NO_ROOM = "25006", "53100"
+_TAKES_NO_WRITES = frozenset({_READS_ONLY, _NO_ROOM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 
 # Between two attempts to use what is away.
 RETRY_SECONDS = 0.5
@@ -58,14 +64,30 @@ class Outage:
 
 # This process's database, shared by all who use it, so that one line is logged.
 database = Outage(logger, "The database is away", "The database is back")
+# It reads and does not write: told at the first refusal of a connection.
+writes = Outage(logger, "The database takes no writes")
 # The channel layer, shared by the hub that listens and the thread that sends.
 channel_layer = Outage(logger, "The channel layer is away", "The channel layer is back")
 
 
+def is_databases(error: BaseException) -> bool:
+    """Whether the database raised `error` because it is away, or takes no writes."""
+    return isinstance(error, DATABASE_ERRORS) or _code(error) == _READS_ONLY
+
+
 def database_failed(error: BaseException) -> None:
     """Note the database's outage, unless it has answered: it may refuse one statement alone."""
-    if getattr(error.__cause__, "sqlstate", None) not in _ANSWERS:
+    code = _code(error)
+    if code in _TAKES_NO_WRITES:
+        writes.failed(error)
+    elif code not in _ANSWERS:
         database.failed(error)
+
+
+def _code(error: BaseException) -> str | int | None:
+    """Return PostgreSQL's SQLSTATE, or SQLite's primary result code."""
+    extended = getattr(error.__cause__, "sqlite_errorcode", None)
+    return getattr(error.__cause__, "sqlstate", None) if extended is None else extended & 0xFF
 
 
 def report(error: BaseException, otherwise: Outage) -> None:
@@ -76,3 +98,4 @@ def report(error: BaseException, otherwise: Outage) -> None:
 def connected(**_: object) -> None:
     """Receive Django's signal of a new database connection: by it any query ends the outage."""
     database.succeeded()
+    writes.succeeded()

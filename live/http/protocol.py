@@ -34,16 +34,18 @@ ANSWERS = (JSON, GRAPHQL_RESPONSE)
 UTF_8 = {"utf-8", "utf8"}
 PARAMETERS = ("query", "operationName", "variables", "extensions")
 
-# Refusals of the client rather than of what it sent: both media types have them as the status.
+# What is not about what the client sent: both media types have them as the status.
 NOT_PERMITTED = {
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
     "RATE_LIMITED": 429,
     "TOO_MANY_OPERATIONS": 429,
     "INTERNAL": 500,
+    # A balancer of load, and whoever watches the server, go by it.
+    "UNAVAILABLE": 503,
 }
 # A status in application/graphql-response+json only. What is in neither table is a 400 there.
-NOT_ANSWERED = {"TIMEOUT": 503, "UNAVAILABLE": 503}
+NOT_ANSWERED = {"TIMEOUT": 503}
 
 
 class HttpError(BadInput):

@@ -19,7 +19,7 @@ from live import metrics
 from live.concurrency.fair_share import counting_in
 from live.conf import conf
 from live.context import Context
-from live.errors import BadInput, Forbidden
+from live.errors import BadInput, Forbidden, is_unavailable
 from live.execution.execution import Document, Request, of_one_operation, prepare, run
 from live.execution.introspection import told_to
 from live.execution.resolvers import WorkerThreads
@@ -68,6 +68,8 @@ class GraphQLView(View):
         try:
             response = await view(request, *args, **kwargs)
         except Exception as error:
+            if is_unavailable(error) and wants_page(request):
+                raise  # for the project's page
             media_type = protocol.negotiate(request.headers.get("Accept"), protocol.ANSWERS)
             response = respond(protocol.refused([error], media_type or protocol.JSON))
         patch_vary_headers(response, ["Accept"])

@@ -23,10 +23,11 @@ class CloseCode(enum.IntEnum):
     SUBSCRIBER_ALREADY_EXISTS = 4409
     MESSAGE_TOO_BIG = 4413
     TOO_MANY_REQUESTS = 4429
-    # Ours; graphql-ws' client takes all three as reasons to connect again.
+    # Ours; graphql-ws' client takes all of them as reasons to connect again.
     NOT_RESPONDING = 4410  # no answer to pings, or idle for too long
     TOO_SLOW = 4411  # it takes nothing, or too much waits for it
     EVENTS_LOST = 4412  # the log does not have them any more
+    UNAVAILABLE = 4503  # the database is away
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ TOO_MANY_REQUESTS = Close(CloseCode.TOO_MANY_REQUESTS, "Too many requests")
 NO_PONG = Close(CloseCode.NOT_RESPONDING, "Pings are not answered")
 IDLE = Close(CloseCode.NOT_RESPONDING, "Idle for too long")
 TOO_SLOW = Close(CloseCode.TOO_SLOW, "The client does not read")
+UNAVAILABLE = Close(CloseCode.UNAVAILABLE, "The database is away: come back")
 EVENTS_LOST = Close(CloseCode.EVENTS_LOST, "Events were lost")
 
 

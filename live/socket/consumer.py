@@ -30,7 +30,7 @@ from live.socket.close_codes import Close
 from live.socket.definition import FROM_SETTINGS, check_definition
 from live.socket.intake import turn_of
 from live.socket.language import language_of
-from live.socket.protocol import SUBPROTOCOLS, Connection
+from live.socket.protocol import Connection, choose_subprotocol
 from live.socket.quota import is_crowded
 from live.socket.session import Application, Session
 
@@ -122,8 +122,7 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     async def connect(self) -> None:
         """Accept the socket with the newest subprotocol it offers, or refuse it."""
-        offered = [_text(name) for name in self.scope.get("subprotocols", ())]
-        chosen = next((name for name in SUBPROTOCOLS if name in offered), None)
+        chosen = choose_subprotocol(self.scope.get("subprotocols", ()))
         if chosen is None:
             await self._refuse(close_codes.SUBPROTOCOL)
             return
@@ -172,7 +171,3 @@ class LiveConsumer(channels_graphql_ws.GraphqlWsConsumer):
 
     # Its formatter sends the text of any exception to the client.
     _format_error = staticmethod(format_error)
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode("latin-1") if isinstance(name, bytes) else name

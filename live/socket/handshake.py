@@ -5,8 +5,13 @@ from typing import Any
 
 from django.conf import settings
 
+from live import metrics
+from live.concurrency import outage
+from live.errors import is_unavailable
 from live.identity import rights_cache
 from live.identity.sessions import find_session
+from live.socket.close_codes import UNAVAILABLE
+from live.socket.protocol import choose_subprotocol
 
 
 class AtHandshake:
@@ -31,9 +36,25 @@ class AtHandshake:
         async def note(inner: dict[str, Any], *_: Any) -> None:
             found.append(inner)
 
-        await self._middleware(note)(scope, receive, send)
+        try:
+            await self._middleware(note)(scope, receive, send)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            outage.database_failed(error)
+            await _close(scope, send)
         if found:  # nothing, where the middleware refused the socket
             await self._application(found.pop(), receive, send)
+
+
+async def _close(scope: dict[str, Any], send: Any) -> None:
+    """Close a socket with the code to come back after; a refused handshake has none."""
+    chosen = choose_subprotocol(scope.get("subprotocols", ()))
+    if chosen is not None:
+        await send({"type": "websocket.accept", "subprotocol": chosen})
+    code, reason = int(UNAVAILABLE.code), UNAVAILABLE.reason
+    metrics.closes.labels(code=code).inc()
+    await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 class SessionUser:

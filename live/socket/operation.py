@@ -10,9 +10,8 @@ from channels_graphql_ws import GraphqlWsConsumer
 from django.utils import translation
 from graphql import ExecutionResult, MiddlewareManager
 
-from live.concurrency import outage
 from live.context import Context
-from live.errors import LiveError, format_error
+from live.errors import LiveError, format_error, is_unavailable
 from live.execution.execution import (
     Document,
     Request,
@@ -233,9 +232,9 @@ class Operation:
             await self._opened.authorize()
             if not self.ended:
                 self._host.hub.readmit(self.member, *self._cohort())
-        except outage.DATABASE_ERRORS:
-            raise
         except Exception as error:
+            if is_unavailable(error):
+                raise
             self.fail([error])
 
     # ---- Receiver: what the hub calls

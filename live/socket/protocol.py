@@ -6,6 +6,7 @@ subscriptions-transport-ws' PROTOCOL.md has it. A `Connection` holds one socket'
 """
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -75,6 +76,12 @@ NEXT_END = "}"
 
 
 Action = Close | Reply | Initialise | Start | Stop | Ignore
+
+
+def choose_subprotocol(offered: Iterable[str | bytes]) -> str | None:
+    """Return the newest of our subprotocols that a client offers, None without one."""
+    names = {name.decode("latin-1") if isinstance(name, bytes) else name for name in offered}
+    return next((name for name in SUBPROTOCOLS if name in names), None)
 
 
 class State(enum.Enum):

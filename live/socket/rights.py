@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from live.concurrency import outage
 from live.concurrency.threads import Pool, in_worker_thread
+from live.errors import is_unavailable
 from live.identity import identify
 
 
@@ -84,13 +85,13 @@ class Rights:
                 if await self._reauthorize(was):
                     return
                 was = None  # somebody logged in or out meanwhile: whoever it is now
-            except outage.DATABASE_ERRORS as error:
-                outage.database.failed(error)
-                await asyncio.sleep(outage.RETRY_SECONDS)
             except Exception as error:
-                # Otherwise its events would be withheld for ever, and nobody would know.
-                self._owner.fail(error)
-                return
+                if not is_unavailable(error):
+                    # Otherwise its events would be withheld for ever, and nobody would know.
+                    self._owner.fail(error)
+                    return
+                outage.database_failed(error)
+                await asyncio.sleep(outage.RETRY_SECONDS)
 
     async def _reauthorize(self, was: int | None) -> bool:
         """Return False where somebody logged in or out meanwhile, of whom nothing is known."""

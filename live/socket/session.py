@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from live import metrics
+from live.concurrency import outage
 from live.concurrency.token_bucket import TokenBucket
 from live.concurrency.usage import Measured
 from live.conf import conf
-from live.errors import LiveError, TooManyOperations
+from live.errors import LiveError, TooManyOperations, is_unavailable
 from live.execution.response import encode
 from live.fanout.hub import Hub
 from live.identity import identify, rights_cache
@@ -212,12 +213,7 @@ class Session:
         try:
             await self._admit(payload)
         except Exception as error:
-            # The client sees the text of our own errors only; other errors are masked.
-            is_told = isinstance(error, Refusal)
-            message, close = self.protocol.reject(str(error) if is_told else None)
-            if message is not None:
-                self.send_queue.put(encode(message))
-            self.close_with(close, cause=error.__cause__ if is_told else error)
+            self._refuse(error)
             return
         every = self.application.send_ping_every
         acknowledgement = {"server": "Wardcast", "version": VERSION, "ping": every}
@@ -225,6 +221,18 @@ class Session:
         self.heartbeat.initialised(time.monotonic(), every)
         if every and self.protocol.is_legacy:
             self._ping()  # legacy clients expect one at once
+
+    def _refuse(self, error: Exception) -> None:
+        is_told = isinstance(error, Refusal)
+        cause = error.__cause__ if is_told else error
+        if cause is not None and is_unavailable(cause):
+            self.fail(cause)
+            return
+        # The client sees the text of our own errors only; other errors are masked.
+        message, close = self.protocol.reject(str(error) if is_told else None)
+        if message is not None:
+            self.send_queue.put(encode(message))
+        self.close_with(close, cause=cause)
 
     async def _admit(self, payload: dict[str, Any]) -> None:
         looked_at = rights_cache.clearings()
@@ -290,9 +298,11 @@ class Session:
 
     # ---- closing
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Close the socket after a failure that no message can report to its client."""
-        self.close_with(close_codes.FAILED, cause=error)
+        if away := is_unavailable(error):
+            outage.database_failed(error)
+        self.close_with(close_codes.UNAVAILABLE if away else close_codes.FAILED, cause=error)
 
     def forbid(self) -> None:
         """Close the socket because its client lost its rights."""

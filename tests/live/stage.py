@@ -27,6 +27,7 @@ class Stage:
         self.calls = []
         self.forbidden = False
         self.raises = set()
+        self.error = RuntimeError
         self._called = defaultdict(asyncio.Event)
         self._held = {}
 
@@ -44,7 +45,7 @@ class Stage:
         if name in self._held:
             await self._held[name].wait()
         if name in self.raises:
-            raise RuntimeError("Ada Lovelace")
+            raise self.error("Ada Lovelace")
 
     async def reached(self, name):
         """Return once the hook was called."""

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 
 from live.socket.protocol import LEGACY_WS, TRANSPORT_WS
 from live.socket.session import VERSION
@@ -124,6 +125,14 @@ async def test_a_legacy_operation_behind_a_rejected_init_never_runs(stage):
         assert (await socket.receive())["type"] == "connection_error"
         assert (await socket.closed())[0] == 4403
     assert stage.calls == ["on_connect"]
+
+
+async def test_a_client_is_not_rejected_because_the_database_is_away(stage, subprotocol):
+    stage.raises.add("on_connect")
+    stage.error = OperationalError
+    async with Socket(subprotocol=subprotocol) as socket:
+        await socket.send(type="connection_init")
+        assert await socket.closed() == (4503, "The database is away: come back")
 
 
 # ---- confirmations
