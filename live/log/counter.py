@@ -10,8 +10,8 @@ from live.models import Log, LoggedEvent, PendingEvent
 # By hand: each `position` and each look at the log asks it. One statement, since between two of
 # them what was pending may get its number.
 _LOOK = (
-    f"SELECT epoch, last, EXISTS (SELECT 1 FROM {PendingEvent._meta.db_table})"  # noqa: S608
-    f" FROM {Log._meta.db_table}"
+    f'SELECT epoch, last, EXISTS (SELECT 1 FROM "{PendingEvent._meta.db_table}")'  # noqa: S608
+    f' FROM "{Log._meta.db_table}"'
 )
 
 

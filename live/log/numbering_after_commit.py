@@ -79,13 +79,15 @@ def _number(value: Any) -> int:
 
 def _executed(statement: bytes) -> Any:
     """Execute by libpq itself: each commit pays for it, and Django's cursor costs much more."""
-    from psycopg.errors import error_from_result
-    from psycopg.pq import ExecStatus
+    from psycopg.errors import OperationalError, error_from_result
+    from psycopg.pq import ConnStatus, ExecStatus
 
     connection = connections[counter.database()]
     connection.ensure_connection()
     with connection.wrap_database_errors:
         result = connection.connection.pgconn.exec_params(statement, None, result_format=_BINARY)
+        if connection.connection.pgconn.status != ConnStatus.OK:
+            raise OperationalError("the connection is lost")
         if result.status != ExecStatus.TUPLES_OK:
             raise error_from_result(result)
     return result
