@@ -2,11 +2,11 @@
 
 import asyncio
 
-from live.concurrency.fair_share import Shares
 from live.concurrency.scheduler import Rank, Scheduler
-from live.concurrency.usage import Usage
+from live.concurrency.usage import Measured, Usage
 from live.fanout.hub import Hub
 from live.identity.rate_limits import client_of
+from live.socket import session
 from live.socket.consumer import HANDSHAKE_SECONDS
 from live.socket.intake import READING, Intake, turn_of
 from live.socket.send_queue import SendQueue
@@ -77,12 +77,29 @@ async def test_a_heavy_client_is_not_read_from_while_it_waits(limit):
 
 async def test_messages_and_handshakes_are_charged(limit):
     async with Wire(CONSUMER) as wire:
-        [session] = Hub.current().sockets
-        usage = client_of(session.scope).shares.usage
+        [socket] = Hub.current().sockets
+        usage = client_of(socket.scope).shares.usage
         after_handshake = usage.seconds
         assert after_handshake > HANDSHAKE_SECONDS * 0.9
-        assert codes(await wire.ask("{ fast }")) == []
+        await wire.send(type="ping")
+        assert (await wire.receive())["type"] == "pong"
         assert usage.seconds > after_handshake
+
+
+async def test_operations_are_charged_beside_their_messages(limit, monkeypatch):
+    measured = []
+
+    def measure(coroutine, usage):
+        measured.append((coroutine.__name__, usage))
+        return Measured(coroutine, usage)
+
+    monkeypatch.setattr(session, "Measured", measure)
+    async with Wire(CONSUMER) as wire:
+        [socket] = Hub.current().sockets
+        usage = socket.client.shares.usage
+        measured.clear()
+        assert codes(await wire.ask("{ fast }")) == []
+    assert measured == [("_receive", usage), ("_run", usage)]
 
 
 async def test_a_heavy_client_is_served_all_the_same(limit):
@@ -90,4 +107,3 @@ async def test_a_heavy_client_is_served_all_the_same(limit):
     async with Wire(CONSUMER) as wire:
         for _ in range(5):
             assert codes(await wire.ask("{ fast }")) == []
-    assert not Shares().usage.is_heavy
