@@ -16,7 +16,7 @@ THREATS = [
     *("Query bombs", "Subscription floods", "Slow-loris", "Stolen token", "Revoked user"),
     *("Foreign category by node id", "Restricted patient by search or count"),
     *("Errors that quote a patient", "Logs that quote a patient", "Password guessing"),
-    *("CSRF", "XSS", "DNS re-binding", "Redis sees patients"),
+    *("CSRF", "XSS", "DNS re-binding", "Who has SECRET_KEY and reads Redis"),
 ]
 
 

@@ -48,9 +48,15 @@ def look() -> Cursor:
 
 def try_to_number() -> None:
     """Number what is pending; where that fails, whoever looks next does: each hub, in a second."""
-    connections[counter.database()].close_if_unusable_or_obsolete()
+    connection = connections[counter.database()]
+    connection.close_if_unusable_or_obsolete()
     try:
-        number_pending()
+        try:
+            number_pending()
+        except outage.DATABASE_ERRORS:
+            # The connection may have been lost long ago, while nothing was committed here.
+            connection.close()
+            number_pending()
         _outage.succeeded()
     except Exception as error:
         outage.report(error, _outage)

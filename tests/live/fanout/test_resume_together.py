@@ -80,6 +80,7 @@ async def test_a_crowd_shares_its_reads_and_its_runs(settings, monkeypatch, quer
         "EVENTS_IN_MEMORY": kept,
         "MAX_ANONYMOUS_SOCKETS_PER_ADDRESS": PLENTY,
         "REQUESTS_AT_ONCE_OF_CLIENT": PLENTY,
+        "CPU_SHARE_OF_CLIENT": PLENTY,  # all have one address, as no real crowd has
         "POLL_EVERY": 3600,
     }
     epoch = decode(await position()).epoch
