@@ -173,7 +173,7 @@ class Machine(RuleBasedStateMachine):
 
 
 EXAMPLES = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,

@@ -22,7 +22,7 @@ FILES = (
     "tests/patients/test_search.py",
     "tests/patients/test_discharging.py",  # who discharges or undoes at once waits for rows
 )
-SECONDS = 600
+SECONDS = 1200
 
 
 @pytest.fixture(scope="module")
