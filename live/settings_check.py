@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 # Seconds, hours and rates may be fractions; what else is a number counts something.
-_FRACTIONS = ("SECOND", "EVERY", "TIMEOUT", "HOURS")
+_FRACTIONS = ("SECOND", "EVERY", "TIMEOUT", "HOURS", "SHARE")
 
 
 def problems(
