@@ -155,11 +155,11 @@ class Shares:
 
     def of(self, pool: Hashable, count: int) -> FairShare:
         """Return the share in `pool`, which has `count` threads."""
-        by_pool, threads = self._by_pool(), _threads()
+        by_pool = self._by_pool()
         share = by_pool.get(pool)
         if share is None:
-            threads.setdefault(pool, Threads(count))
-            share = by_pool[pool] = FairShare(self.usage, threads[pool])
+            threads = _threads().setdefault(pool, Threads(count))
+            share = by_pool[pool] = FairShare(self.usage, threads)
         return share
 
 

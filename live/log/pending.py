@@ -1,6 +1,7 @@
 """Has what was committed numbered, and told of."""
 
 import logging
+from collections.abc import Callable
 
 from django.db import connections
 
@@ -25,11 +26,7 @@ def number_pending() -> None:
 
 def settled_end() -> Cursor:
     """Return the place after all that was committed before; that has its numbers now."""
-    end, is_pending = counter.look()
-    if not is_pending:
-        return end
-    number_pending()
-    return counter.end()
+    return _end_after(number_pending)
 
 
 def number_soon() -> None:
@@ -39,10 +36,14 @@ def number_soon() -> None:
 
 def look() -> Cursor:
     """Return the log's end, as a hub looks for it: where numbers fail, of those that there are."""
+    return _end_after(try_to_number)
+
+
+def _end_after(number: Callable[[], None]) -> Cursor:
     end, is_pending = counter.look()
     if not is_pending:
         return end
-    try_to_number()
+    number()
     return counter.end()
 
 
