@@ -24,7 +24,7 @@ from benchmarks.asker import Asker
 from benchmarks.attackers import attack_for
 from benchmarks.attacks import ATTACKS
 from benchmarks.load import Load, Window
-from benchmarks.report import table
+from benchmarks.report import spread, table
 from benchmarks.servers import Kind, Server, house
 from tests.e2e.faults.installation import open_folder
 from tests.e2e.services import Postgres, postgres_binaries, running
@@ -104,10 +104,9 @@ class Good:
         took = _delays(load, windows)
         answers = sorted(ms for _, ms in self.asker.taken())
         missing = sum(window.missing for window in windows)
-        delays = (_part(took, 0.5), _part(took, 0.99), took[-1])
-        me = (_part(answers, 0.5), _part(answers, 0.99))
         counts = (len(windows), len(took), missing)
-        return Phase(name, *counts, *delays, *me, self.memory.peak(), cpu)
+        me = spread(answers)[:2]
+        return Phase(name, *counts, *spread(took), *me, self.memory.peak(), cpu)
 
 
 def _steadily(load: Load, seconds: float) -> Iterator[Window]:
@@ -127,10 +126,6 @@ def _delays(load: Load, windows: list[Window]) -> list[float]:
         for number in window.numbers
         for arrival in load.tally.arrivals[number]
     )
-
-
-def _part(values: list[float], part: float) -> float:
-    return values[min(len(values) - 1, int(len(values) * part))]
 
 
 @contextmanager

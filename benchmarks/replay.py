@@ -15,24 +15,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.load import PATIENCE_SECONDS, Load
 from benchmarks.pair import server_and_load
-from benchmarks.report import append, table
+from benchmarks.report import Head, Rows, run_parts, spread
 from benchmarks.resuming import Resumer, position
 from benchmarks.servers import ROOT, Kind
 from benchmarks.writer import Writer
 from tests.e2e.faults.clerks import clerks
 from tests.e2e.faults.installation import Installation, open_folder
 from tests.e2e.faults.trial import Trial, trial
-from tests.e2e.services import Postgres, postgres_binaries, running
+from tests.e2e.services import postgres_binaries, postgres_server
 
 KIND = Kind("wardcast-frames", "uvicorn")
 EVENTS_PER_SECOND = 20
-
-Head, Rows = list[str], list[list[str]]
 
 
 # ---- one client that is far behind
@@ -105,8 +102,7 @@ def feed(load: Load, done: Callable[[], bool], seconds: float) -> list[str]:
         for number in window.numbers
         for arrival in load.tally.arrivals[number]
     )
-    places = (took[len(took) // 2], took[len(took) * 99 // 100], took[-1])
-    return [f"{len(took):,}", *(f"{value:.1f}" for value in places)]
+    return [f"{len(took):,}", *(f"{value:.1f}" for value in spread(took))]
 
 
 def _crowd(load: Load, count: int, after: str) -> Iterator[Resumer]:
@@ -157,14 +153,12 @@ def _sqlite() -> Iterator[str]:
 
 @contextmanager
 def _postgres() -> Iterator[str]:
-    with open_folder() as folder:
-        place = Path(folder) / "postgres"
-        place.mkdir()
-        # With fsync off, which is the same for both.
-        service = Postgres(postgres_binaries(), place)
-        service.create()
-        with running(service):
-            yield service.url
+    # With fsync off, which is the same for both.
+    with (
+        open_folder() as folder,
+        postgres_server(postgres_binaries(), folder / "postgres") as url,
+    ):
+        yield url
 
 
 # ---- Redis away
@@ -195,12 +189,7 @@ async def _outage(options: argparse.Namespace) -> Rows:
 
 
 async def _events_while(state: str, running_trial: Trial, events: int) -> list[str]:
-    known = set(running_trial.committed)
-    await running_trial.write(events)
-    await running_trial.written()
-    assert await running_trial.everyone_has_everything() is not None, f"Redis {state}"
-    new = running_trial.committed.keys() - known
-    took = sorted(delay for o, delay in running_trial.delays().items() if o in new)
+    took = await running_trial.delays_of_new(events)
     return [state, f"{len(took)}", f"{took[len(took) // 2]:.3f}", f"{took[-1]:.3f}"]
 
 
@@ -220,12 +209,7 @@ def main() -> None:
     options = parser.parse_args()
     options.machine = machine.description()
     machine.raise_file_limit(2 * (options.returning + options.live) + 500)
-    results = {}
-    for part in options.parts:
-        head, rows = PARTS[part](options)
-        print(f"\n### {part}\n\n{table(head, rows)}", flush=True)
-        results[part] = [dict(zip(head, row, strict=True)) for row in rows]
-    append("replay", vars(options), results)
+    run_parts("replay", PARTS, options)
 
 
 if __name__ == "__main__":

@@ -22,15 +22,14 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from benchmarks import machine
-from benchmarks.report import append, table
+from benchmarks.report import Head, Rows, run_parts, spread
 from benchmarks.servers import ROOT
 from tests.e2e.faults.clerks import clerks
 from tests.e2e.faults.installation import PLAIN_HTTP, Installation, open_folder
 from tests.e2e.faults.trial import Trial, trial
-from tests.e2e.services import Postgres, postgres_binaries, running
+from tests.e2e.services import postgres_binaries, postgres_server
 
 WORK_SECONDS = 0.02
-Head, Rows = list[str], list[list[str]]
 
 
 class Written(NamedTuple):
@@ -144,10 +143,8 @@ def database() -> Iterator[None]:
     """Have a migrated PostgreSQL in the environment of whatever is started meanwhile."""
     with open_folder() as folder:
         settings = ["fsync=on", "max_connections=200"]
-        service = Postgres(postgres_binaries(), folder / "postgres", settings)
-        service.create()
-        with running(service):
-            os.environ |= {**PLAIN_HTTP, "SECRET_KEY": "benchmark", "DATABASE_URL": service.url}
+        with postgres_server(postgres_binaries(), folder / "postgres", settings) as url:
+            os.environ |= {**PLAIN_HTTP, "SECRET_KEY": "benchmark", "DATABASE_URL": url}
             os.environ |= {"DJANGO_SETTINGS_MODULE": "server.settings", "REDIS_URL": ""}
             migrate = [sys.executable, "manage.py", "migrate", "-v0"]
             subprocess.run(migrate, cwd=ROOT, check=True)
@@ -230,14 +227,8 @@ async def _delivery(options: argparse.Namespace) -> Rows:
 
 
 async def _late(running_trial: Trial, name: str, options: argparse.Namespace) -> list[str]:
-    known = set(running_trial.committed)
-    await running_trial.write(int(8 * options.rate * options.seconds * 2))
-    await running_trial.written()
-    assert await running_trial.everyone_has_everything() is not None, "events are missing"
-    new = running_trial.committed.keys() - known
-    took = sorted(1000 * delay for o, delay in running_trial.delays().items() if o in new)
-    places = (took[len(took) // 2], took[len(took) * 99 // 100], took[-1])
-    return [name, f"{len(took):,}", *(f"{place:.1f}" for place in places)]
+    took = await running_trial.delays_of_new(int(8 * options.rate * options.seconds * 2))
+    return [name, f"{len(took):,}", *(f"{1000 * value:.1f}" for value in spread(took))]
 
 
 PARTS = {"alone": alone, "stopped": stopped, "delivery": delivery}
@@ -254,12 +245,7 @@ def main() -> None:
     parser.add_argument("--quiet", action="store_true", help="delivery while nobody is stopped")
     options = parser.parse_args()
     options.machine = machine.description()
-    results = {}
-    for part in options.parts:
-        head, rows = PARTS[part](options)
-        print(f"\n### {part}\n\n{table(head, rows)}", flush=True)
-        results[part] = [dict(zip(head, row, strict=True)) for row in rows]
-    append("writers", vars(options), results)
+    run_parts("writers", PARTS, options)
 
 
 if __name__ == "__main__":

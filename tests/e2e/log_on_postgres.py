@@ -3,20 +3,18 @@
 import json
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import connection
 from django.utils import timezone
 
 from live.log import store
 from live.log.cursor import Cursor
 from live.log.pending import settled_end
 from live.models import LoggedEvent
+from tests.e2e.held import Held, connected_threads, quickly
 from tests.e2e.servers import ROOT
 from tests.live.log.writing import age, append, held, write
 from tests.live.wire import TIMEOUT
@@ -46,54 +44,8 @@ def _is_postgres():
 @pytest.fixture
 def threads():
     """Threads whose connections are closed when they end."""
-    with ThreadPoolExecutor(4) as pool:
+    with connected_threads(4) as pool:
         yield pool
-        for _ in range(4):
-            pool.submit(connections.close_all)
-
-
-@contextmanager
-def quickly():
-    """Have whatever waits for a lock here give up with an error."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '5s'")
-        yield
-        cursor.execute("RESET lock_timeout")
-
-
-class Held:
-    """Does something in a transaction of a thread's, which it keeps open until it is let."""
-
-    def __init__(self, threads, work, rolls_back=False):
-        self._done, self._let = threading.Event(), threading.Event()
-        self._future = threads.submit(self._run, work, rolls_back)
-        assert self._done.wait(TIMEOUT)
-
-    def _run(self, work, rolls_back):
-        with closing(connection), transaction.atomic():
-            try:
-                return work()
-            finally:
-                self._done.set()
-                assert self._let.wait(TIMEOUT)
-                transaction.set_rollback(rolls_back)
-
-    def let(self):
-        """Let the transaction end; return what was done."""
-        self._let.set()
-        return self._future.result(TIMEOUT)
-
-
-def wait_for_waiting():
-    """Return once somebody waits for a lock in the database."""
-    look = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    until = timezone.now() + timedelta(seconds=TIMEOUT)
-    with connection.cursor() as cursor:
-        while timezone.now() < until:
-            cursor.execute(look)
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waits")
 
 
 # ---- numbers

@@ -1,10 +1,9 @@
 """Numbers that are given after the commit: run by test_log_postgres.py on a real PostgreSQL."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from live.log import counter, numbering, records, store
 from live.log.announcer import announcer
@@ -14,7 +13,7 @@ from live.log.entry import Entry
 from live.log.numbering_after_commit import MOST_AT_ONCE
 from live.log.pending import settled_end
 from live.models import Log, PendingEvent
-from tests.e2e.log_on_postgres import Held, quickly, wait_for_waiting
+from tests.e2e.held import Held, connected_threads, quickly, wait_for_waiting
 from tests.live.log.writing import append, held, write
 from tests.live.wire import TIMEOUT
 
@@ -24,10 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def threads():
     """Threads whose connections are closed when they end."""
-    with ThreadPoolExecutor(8, initializer=connections.close_all) as pool:
+    with connected_threads(8) as pool:
         yield pool
-        for _ in range(8):
-            pool.submit(connections.close_all)
 
 
 def commit(*texts):

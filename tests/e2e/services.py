@@ -145,9 +145,9 @@ def redis_server(program: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def postgres_server(binaries: Path, folder: Path) -> Iterator[str]:
-    """Start PostgreSQL with its data in `folder`; yield a database's URL."""
-    service = Postgres(binaries, folder)
+def postgres_server(binaries: Path, folder: Path, settings: Sequence[str] = ()) -> Iterator[str]:
+    """Start PostgreSQL with its data in `folder`, and `settings`; yield a database's URL."""
+    service = Postgres(binaries, folder, settings)
     service.create()
     with running(service):
         yield service.url

@@ -241,6 +241,18 @@ class Trial:
     def _endings(self) -> Counter[str]:
         return sum((watcher.endings for watcher in self.watchers), Counter())
 
+    async def delays_of_new(self, events: int) -> list[float]:
+        """Write so many events; return their delays, sorted (see `delays`).
+
+        Raises AssertionError where they do not all arrive.
+        """
+        known = set(self.committed)
+        await self.write(events)
+        await self.written()
+        assert await self.everyone_has_everything() is not None, "events are missing"
+        new = self.committed.keys() - known
+        return sorted(delay for ordinal, delay in self.delays().items() if ordinal in new)
+
     def delays(self) -> dict[int, float]:
         """Return each event's seconds from its commit until the last client had it."""
         delays: dict[int, float] = {}
